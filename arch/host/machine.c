@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* A Linux process, as the kernel asks for it in machine.h. It cannot count instructions. */
+#include "machine.h"
+
+#include <execinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bulk.h"
+
+static const int exit_statuses[] = {
+    [MACHINE_DONE] = 0, [MACHINE_FAILED] = 1, [MACHINE_PANICKED] = 2};
+
+static FILE *bulk;
+
+bool bulk_open(const char *path)
+{
+    bulk = fopen(path, "wb");
+    return bulk != NULL;
+}
+
+void machine_stop(enum machine_status status)
+{
+    bool written = fflush(stdout) == 0 && (bulk == NULL || fclose(bulk) == 0);
+    if (!written && status == MACHINE_DONE) {
+        fprintf(stderr, "error: the output could not be written\n");
+        status = MACHINE_FAILED;
+    }
+    exit(exit_statuses[status]);
+}
+
+void machine_serial_put(char character)
+{
+    putchar(character);
+}
+
+void machine_screen_put(char character)
+{
+    (void)character; /* the serial line is the terminal already */
+}
+
+void machine_bulk_put(const void *bytes, uint32_t count)
+{
+    if (bulk != NULL)
+        fwrite(bytes, 1, count, bulk);
+}
+
+void machine_show_backtrace(void)
+{
+    enum { FRAMES_MAX = 32 };
+    void *frames[FRAMES_MAX];
+    fflush(stdout);
+    backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), STDOUT_FILENO);
+}
+
+void machine_measure(struct measured_call *call)
+{
+    uintptr_t (*function)(uintptr_t, uintptr_t) =
+        (uintptr_t(*)(uintptr_t, uintptr_t))call->function;
+    call->result = function(call->first, call->second);
+    call->ticks = 0;
+}
+
+bool machine_counts(void)
+{
+    return false;
+}
+
+void machine_clear_stack_depth(void)
+{
+}
+
+uint32_t machine_stack_depth_bytes(void)
+{
+    return 0;
+}
+
+uint32_t machine_heap_text_bytes(void)
+{
+    return 0;
+}

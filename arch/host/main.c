@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's runner as an ordinary program: host-<strategy> [WORDS...] [FILE.rep].
+ * docs/runner.md describes the words; those with a file name or kib= are understood here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bulk.h"
+#include "console.h"
+#include "heap.h"
+#include "heap_strategy.h"
+#include "memory.h"
+#include "region.h"
+#include "replay.h"
+#include "runner.h"
+#include "smallest.h"
+
+enum { COMMAND_LINE_BYTES = 1024, KIB = 1024, MIB = 1024 * 1024, SCRATCH_BYTES = 256 * MIB };
+enum { HEAP_KIB_MIN = 64, HEAP_KIB_MAX = 65536 };
+
+struct invocation {
+    char command_line[COMMAND_LINE_BYTES];
+    const char *trace_path; /* NULL if none was given */
+    uint32_t kib;
+};
+
+static _Noreturn void refuse(const char *what, const char *which)
+{
+    console_print("error: %s: %s\n", which, what);
+    machine_stop(MACHINE_FAILED);
+}
+
+static void add_word(struct invocation *invocation, const char *word)
+{
+    if (strlen(invocation->command_line) + strlen(word) + 2 > COMMAND_LINE_BYTES)
+        refuse("the command line is too long", word);
+    strcat(invocation->command_line, word);
+    strcat(invocation->command_line, " ");
+}
+
+static void read_argument(struct invocation *invocation, const char *argument)
+{
+    struct text word = text_of(argument);
+    if (text_take_name(&word, "kib")) {
+        if (!text_number(word, &invocation->kib) || invocation->kib < HEAP_KIB_MIN ||
+            invocation->kib > HEAP_KIB_MAX)
+            refuse("kib is a number from 64 to 65536", argument);
+    } else if (text_take_name(&word, "placements")) {
+        if (!bulk_open(word.next))
+            refuse(strerror(errno), word.next);
+        add_word(invocation, "placements");
+    } else if (strchr(argument, '=') != NULL) {
+        add_word(invocation, argument);
+    } else if (invocation->trace_path == NULL) {
+        invocation->trace_path = argument;
+    } else {
+        refuse("only one trace can be replayed at a time", argument);
+    }
+}
+
+/* The whole file, as if a boot loader had put it there. */
+static struct boot_module load(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        refuse(strerror(errno), path);
+    uint8_t *bytes = NULL;
+    size_t length = 0, room = 0;
+    do {
+        if (length == room) {
+            room += MIB;
+            bytes = realloc(bytes, room);
+            if (bytes == NULL)
+                refuse("does not fit into memory", path);
+        }
+        length += fread(bytes + length, 1, room - length, file);
+    } while (!feof(file) && !ferror(file));
+    if (ferror(file))
+        refuse("cannot be read", path);
+    fclose(file);
+    return (struct boot_module){.start = bytes, .end = bytes + length, .name = path};
+}
+
+static enum machine_status run_smallest(const struct job *job, const struct boot_module *module)
+{
+    struct trace trace;
+    if (module == NULL)
+        return run_refused("run=smallest needs a trace");
+    const struct text text = {(const char *)module->start, (const char *)module->end};
+    const char *wrong = trace_read(text, job->operations, &trace);
+    if (wrong != NULL)
+        return run_refused(wrong);
+    struct replay_block *blocks = calloc(trace.id_count, sizeof(*blocks));
+    if (blocks == NULL && trace.id_count > 0)
+        return run_refused("too little memory for the trace's ids");
+    uint32_t smallest = smallest_total_bytes(&trace, blocks);
+    free(blocks);
+    console_report("result: {\"strategy\":\"%s\",\"smallest_total_bytes\":%u,"
+                   "\"peak_requested_bytes\":%u}\n",
+                   kheap_strategy()->name, smallest, trace.peak_requested_bytes);
+    return MACHINE_DONE;
+}
+
+static enum machine_status do_job(const struct job *job, const struct boot_module *module)
+{
+    if (job->kind == JOB_SMALLEST)
+        return run_smallest(job, module);
+    return job->kind == JOB_REPLAY ? run_replay(job, module) : run_tests(job);
+}
+
+int main(int argument_count, char **arguments)
+{
+    struct invocation invocation = {.kib = HEAP_KIB};
+    for (int i = 1; i < argument_count; i++)
+        read_argument(&invocation, arguments[i]);
+    struct job job;
+    const char *wrong = job_parse(invocation.command_line, &job);
+    if (wrong != NULL)
+        machine_stop(run_refused(wrong));
+    uint8_t *scratch = malloc(SCRATCH_BYTES);
+    if (scratch == NULL)
+        refuse("is not to be had", "256 MiB of memory");
+    scratch_init(scratch, scratch + SCRATCH_BYTES);
+    region_set(invocation.kib * KIB / HEAP_BYTES_PER_MAP_BYTE);
+    kinitHeap();
+    struct boot_module module;
+    if (invocation.trace_path != NULL)
+        module = load(invocation.trace_path);
+    machine_stop(do_job(&job, invocation.trace_path != NULL ? &module : NULL));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "region.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "kernel_heap.h"
+
+enum {
+    REGION_BYTES_MAX = REGION_MAP_BYTES_MAX * (1 + HEAP_BYTES_PER_MAP_BYTE),
+};
+
+static _Alignas(8) uint8_t control[HEAP_CONTROL_BYTES_MAX];
+
+struct heap kernel_heap = {.control = control};
+
+void region_set(uint32_t map_bytes)
+{
+    static uint8_t *memory;
+    if (memory != NULL)
+        munmap(memory, REGION_BYTES_MAX);
+    memory = mmap(NULL, REGION_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                  0);
+    if (memory == MAP_FAILED) {
+        perror("mmap");
+        exit(EXIT_FAILURE);
+    }
+    uint8_t *arena = memory + REGION_MAP_BYTES_MAX;
+    kernel_heap.region = (struct heap_region){
+        .map = arena - map_bytes,
+        .map_bytes = map_bytes,
+        .arena = arena,
+        .arena_bytes = map_bytes * HEAP_BYTES_PER_MAP_BYTE,
+    };
+}

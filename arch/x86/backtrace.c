@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Idea. The kernel keeps frame pointers, but the heap does not: there EBP is one more
+ * register, and costs count. So inside the heap, or where EBP makes no sense, the walk
+ * first reads the stack word by word from ESP up to a frame record (a saved EBP that
+ * points to a stack, and above it a return address), taking for a return address what
+ * points behind a CALL. From there on it follows the records. What the reading finds may
+ * be a leftover of an earlier call: such lines are marked with '?'.
+ */
+#include "backtrace.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "console.h"
+#include "symbols.h"
+
+extern const uint8_t _text_start[], _text_end[], _heap_code_start[], _heap_text_end[];
+extern const uint8_t kernelStack[], kernelStackTop[], heapStack[], heapStackTop[];
+
+enum { FRAMES_MAX = 32, CALL_RELATIVE = 0xe8, CALL_RELATIVE_BYTES = 5, CALL_INDIRECT = 0xff };
+
+struct stack {
+    uint32_t start;
+    uint32_t end;
+};
+
+static bool is_code(uint32_t address)
+{
+    return address >= (uintptr_t)_text_start && address < (uintptr_t)_text_end;
+}
+
+static uint8_t code_byte(uint32_t address)
+{
+    return *(const uint8_t *)(uintptr_t)address;
+}
+
+/* A CALL through a register or memory: FF, then /2 in the middle of the next byte. */
+static bool is_indirect_call(uint32_t address)
+{
+    return code_byte(address) == CALL_INDIRECT && (code_byte(address + 1) >> 3 & 7) == 2;
+}
+
+static bool is_return_address(uint32_t address)
+{
+    if (!is_code(address) || !is_code(address - CALL_RELATIVE_BYTES - 2))
+        return false;
+    return code_byte(address - CALL_RELATIVE_BYTES) == CALL_RELATIVE ||
+           is_indirect_call(address - 2) || is_indirect_call(address - 3) ||
+           is_indirect_call(address - 6);
+}
+
+static struct stack stack_of(uint32_t address)
+{
+    struct stack kernel = {(uintptr_t)kernelStack, (uintptr_t)kernelStackTop};
+    struct stack heap = {(uintptr_t)heapStack, (uintptr_t)heapStackTop};
+    return address >= heap.start && address < heap.end ? heap : kernel;
+}
+
+static bool is_in(struct stack stack, uint32_t address)
+{
+    return address % 4 == 0 && address >= stack.start && address <= stack.end - 2 * 4;
+}
+
+static uint32_t word_at(uint32_t address)
+{
+    return *(const uint32_t *)(uintptr_t)address;
+}
+
+/* Whether address holds a saved EBP that leads further up, and above it a return address. */
+static bool is_frame_record(uint32_t address)
+{
+    if (!is_in(stack_of(address), address) || !is_return_address(word_at(address + 4)))
+        return false;
+    uint32_t saved = word_at(address);
+    return saved == 0 || (saved != address && is_in(stack_of(saved), saved));
+}
+
+static void show(uint32_t address, const char *mark)
+{
+    const struct symbol *found = NULL;
+    for (uint32_t i = 0; i < symbol_count && symbol_table[i].address <= address; i++)
+        found = &symbol_table[i];
+    if (found == NULL || !is_code(address))
+        console_print("  0x%08x%s\n", address, mark);
+    else
+        console_print("  0x%08x %s+0x%x%s\n", address, found->name, address - found->address,
+                      mark);
+}
+
+/*
+ * Shows what looks like return addresses from esp up to the first frame record.
+ * Returns: that record; 0 iff there is none.
+ */
+static uint32_t scan(uint32_t esp)
+{
+    struct stack stack = stack_of(esp);
+    for (uint32_t at = esp & ~3U; is_in(stack, at); at += 4) {
+        if (is_frame_record(at))
+            return at;
+        if (is_return_address(word_at(at)))
+            show(word_at(at), " ?");
+    }
+    return 0;
+}
+
+static bool keeps_frame_pointers(uint32_t eip)
+{
+    return eip < (uintptr_t)_heap_code_start || eip >= (uintptr_t)_heap_text_end;
+}
+
+void backtrace_show(struct execution_point point)
+{
+    console_print("called from, innermost first:\n");
+    show(point.eip, "");
+    bool follow = keeps_frame_pointers(point.eip) && is_frame_record(point.ebp);
+    uint32_t record = follow ? point.ebp : scan(point.esp);
+    for (uint32_t i = 0; i < FRAMES_MAX && record != 0 && is_frame_record(record); i++) {
+        show(word_at(record + 4), "");
+        record = word_at(record);
+    }
+}

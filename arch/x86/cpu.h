@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processor's tables: segments, exceptions, pages.
+ *
+ * Memory stays where it is (virtual = physical), but three things fault that did not
+ * before: address 0's page, the guard pages under the stacks, and writing to the kernel's
+ * code and constants.
+ */
+#ifndef ARCH_X86_CPU_H
+#define ARCH_X86_CPU_H
+
+#include <stdint.h>
+
+/* Makes exceptions panics that say what happened, and sets the stacks' guard pages. */
+void cpu_init(void);
+
+/*
+ * From here on, using a NULL pointer faults. Requires: whatever the boot loader left in
+ * the first 4 KiB (QEMU leaves the list of modules and the command line) has been read.
+ */
+void cpu_guard_null(void);
+
+/* The registers at an exception, as exceptions.asm leaves them. */
+struct exception_frame {
+    uint32_t edi, esi, ebp, esp_in_frame, ebx, edx, ecx, eax; /* PUSHAD */
+    uint32_t vector;
+    uint32_t error_code;
+    uint32_t eip, cs, eflags; /* pushed by the processor */
+};
+
+/* Explain an exception and panic. Called by exceptions.asm. */
+__attribute__((noreturn)) void exception_raised(const struct exception_frame *frame);
+__attribute__((noreturn)) void double_fault_raised(void);
+
+/* Task state segment; Intel SDM 3A, 7.2.1. */
+struct task_state {
+    uint32_t previous_task;
+    uint32_t stacks[6];
+    uint32_t cr3, eip, eflags, eax, ecx, edx, ebx, esp, ebp, esi, edi;
+    uint32_t es, cs, ss, ds, fs, gs, ldt;
+    uint16_t trap, io_map;
+};
+
+/* What the processor was doing when it switched to the double fault's task. */
+const struct task_state *cpu_interrupted_task(void);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Source: Intel SDM 3A, 6.15, "Exception and Interrupt Reference". */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "backtrace.h"
+#include "console.h"
+#include "cpu.h"
+#include "machine.h"
+
+enum { PAGE_BYTES = 4096, VECTOR_PAGE_FAULT = 14 };
+
+enum page_fault_bit { FAULT_PROTECTION = 1 << 0, FAULT_WRITE = 1 << 1, FAULT_FETCH = 1 << 4 };
+
+extern const uint8_t kernelStackGuard[], heapStackGuard[], faultStackGuard[];
+
+static const char *const exception_names[32] = {
+    "divide error", "debug", "non-maskable interrupt", "breakpoint", "overflow",
+    "bound range exceeded", "invalid opcode", "device not available", "double fault",
+    "coprocessor segment overrun", "invalid TSS", "segment not present", "stack fault",
+    "general protection", "page fault", "reserved exception 15", "x87 floating-point error",
+    "alignment check", "machine check", "SIMD floating-point error", "virtualization",
+    "control protection", "reserved exception 22", "reserved exception 23",
+    "reserved exception 24", "reserved exception 25", "reserved exception 26",
+    "reserved exception 27", "hypervisor injection", "VMM communication", "security",
+    "reserved exception 31"};
+
+/* A page that is not mapped on purpose, and what touching it means. */
+struct guarded_page {
+    const uint8_t *page;
+    const char *meaning;
+};
+
+static const struct guarded_page guarded_pages[] = {
+    {kernelStackGuard, "the kernel stack overflowed"},
+    {heapStackGuard, "the heap's stack overflowed"},
+    {faultStackGuard, "the double fault's stack overflowed"},
+    {NULL, "a NULL pointer was used"},
+};
+
+static const char *meaning_of(uint32_t address)
+{
+    for (uint32_t i = 0; i < sizeof(guarded_pages) / sizeof(guarded_pages[0]); i++)
+        if (address / PAGE_BYTES == (uintptr_t)guarded_pages[i].page / PAGE_BYTES)
+            return guarded_pages[i].meaning;
+    return NULL;
+}
+
+static uint32_t faulting_address(void)
+{
+    uint32_t address;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(address));
+    return address;
+}
+
+static const char *access_name(uint32_t error_code)
+{
+    if ((error_code & FAULT_FETCH) != 0)
+        return "executing";
+    return (error_code & FAULT_WRITE) != 0 ? "writing" : "reading";
+}
+
+static void show_page_fault(uint32_t address, uint32_t error_code)
+{
+    const char *meaning = meaning_of(address);
+    console_print("\npanic: page fault %s 0x%08x: %s\n", access_name(error_code), address,
+                  meaning != NULL                          ? meaning
+                  : (error_code & FAULT_PROTECTION) != 0 ? "that page may only be read"
+                                                           : "nothing is mapped there");
+}
+
+static void show_registers(const struct exception_frame *frame, uint32_t esp)
+{
+    console_print("eax %08x  ebx %08x  ecx %08x  edx %08x\n", frame->eax, frame->ebx, frame->ecx,
+                  frame->edx);
+    console_print("esi %08x  edi %08x  ebp %08x  esp %08x\n", frame->esi, frame->edi, frame->ebp,
+                  esp);
+    console_print("eip %08x  cs  %04x      eflags %08x  error code %x  vector %u\n", frame->eip,
+                  frame->cs, frame->eflags, frame->error_code, frame->vector);
+}
+
+__attribute__((noreturn)) static void explain(const struct exception_frame *frame, uint32_t esp)
+{
+    show_registers(frame, esp);
+    backtrace_show(
+        (struct execution_point){.eip = frame->eip, .esp = esp, .ebp = frame->ebp});
+    machine_stop(MACHINE_PANICKED);
+}
+
+void exception_raised(const struct exception_frame *frame)
+{
+    if (frame->vector == VECTOR_PAGE_FAULT)
+        show_page_fault(faulting_address(), frame->error_code);
+    else
+        console_print("\npanic: %s\n", exception_names[frame->vector]);
+    explain(frame, (uintptr_t)(frame + 1)); /* no change of ring: the stack went on there */
+}
+
+void double_fault_raised(void)
+{
+    const struct task_state *task = cpu_interrupted_task();
+    const char *meaning = meaning_of(faulting_address());
+    const struct exception_frame frame = {
+        .edi = task->edi, .esi = task->esi, .ebp = task->ebp, .ebx = task->ebx,
+        .edx = task->edx, .ecx = task->ecx, .eax = task->eax, .vector = 8,
+        .eip = task->eip, .cs = task->cs, .eflags = task->eflags,
+    };
+    if (meaning != NULL)
+        console_print("\npanic: %s (0x%08x), found by a double fault\n", meaning,
+                      faulting_address());
+    else
+        console_print("\npanic: double fault\n");
+    explain(&frame, task->esp);
+}

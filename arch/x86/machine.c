@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The PC, as the kernel asks for it in machine.h. */
+#include "machine.h"
+
+#include "backtrace.h"
+#include "ports.h"
+#include "screen.h"
+#include "serial.h"
+
+enum { QEMU_EXIT_PORT = 0xf4, QEMU_DEBUG_PORT = 0xe9 };
+
+/* QEMU's isa-debug-exit makes 2 * value + 1 of these: 33, 35 and 37. */
+static const uint32_t exit_values[] = {
+    [MACHINE_DONE] = 16, [MACHINE_FAILED] = 17, [MACHINE_PANICKED] = 18};
+
+extern const uint8_t _heap_text_start[], _heap_text_end[];
+extern const uint8_t _heap_rodata_start[], _heap_rodata_end[];
+extern uint32_t heapStack[], heapStackTop[];
+
+void measuredCall(struct measured_call *call);
+void measuredNothing(void);
+
+void machine_stop(enum machine_status status)
+{
+    port_write_word32(QEMU_EXIT_PORT, exit_values[status]);
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+void machine_serial_put(char character)
+{
+    serial_put(character);
+}
+
+void machine_screen_put(char character)
+{
+    screen_put(character);
+}
+
+void machine_bulk_put(const void *bytes, uint32_t count)
+{
+    for (const uint8_t *next = bytes; count > 0; count--)
+        port_write_byte(QEMU_DEBUG_PORT, *next++);
+}
+
+void machine_show_backtrace(void)
+{
+    struct execution_point point = {.eip = (uintptr_t)__builtin_return_address(0),
+                                    .ebp = (uintptr_t)__builtin_frame_address(0)};
+    point.esp = point.ebp;
+    backtrace_show(point);
+}
+
+/* --- measuring ----------------------------------------------------------------------------- */
+
+enum { CALIBRATIONS = 32 };
+
+/*
+ * What measuring costs beyond the measured instructions: the least of a few readings of a
+ * function whose only instruction is its return. Under -icount all are the same.
+ */
+static uint32_t overhead_ticks(void)
+{
+    static uint32_t overhead; /* 0: not yet known */
+    for (uint32_t i = 0; i < CALIBRATIONS && (overhead == 0 || i > 0); i++) {
+        struct measured_call nothing = {.function = measuredNothing};
+        measuredCall(&nothing);
+        if (i == 0 || nothing.ticks - 1 < overhead)
+            overhead = nothing.ticks - 1;
+    }
+    return overhead;
+}
+
+void machine_measure(struct measured_call *call)
+{
+    uint32_t overhead = overhead_ticks();
+    measuredCall(call);
+    call->ticks = call->ticks > overhead ? call->ticks - overhead : 0;
+}
+
+bool machine_counts(void)
+{
+    return true;
+}
+
+/* --- what a heap takes besides its region -------------------------------------------------- */
+
+static const uint32_t untouched = 0x5afe57ac;
+
+void machine_clear_stack_depth(void)
+{
+    for (uint32_t *word = heapStack; word < heapStackTop; word++)
+        *word = untouched;
+}
+
+/* The call's own frame record and arguments, which measuredCall pushes, do not count. */
+enum { MEASURED_CALL_BYTES = 4 * sizeof(uint32_t) };
+
+uint32_t machine_stack_depth_bytes(void)
+{
+    const uint32_t *deepest = heapStack;
+    while (deepest < heapStackTop && *deepest == untouched)
+        deepest++;
+    uint32_t used = (uint32_t)((uintptr_t)heapStackTop - (uintptr_t)deepest);
+    return used > MEASURED_CALL_BYTES ? used - MEASURED_CALL_BYTES : 0;
+}
+
+uint32_t machine_heap_text_bytes(void)
+{
+    return (uint32_t)(_heap_text_end - _heap_text_start) +
+           (uint32_t)(_heap_rodata_end - _heap_rodata_start);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The first serial port, COM1: 115,200 baud, 8 data bits, no parity, 1 stop bit. */
+#ifndef ARCH_X86_SERIAL_H
+#define ARCH_X86_SERIAL_H
+
+/* Sets the port up; finds out whether there is one. */
+void serial_init(void);
+
+/* Waits until the port takes a character, and gives it one. '\n' is sent as it stands. */
+void serial_put(char character);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the boot loader told the kernel, whichever loader it was. The parsers trust
+ * nothing they read: each count and size is checked against what holds it.
+ */
+#ifndef KERNEL_BOOT_INFO_H
+#define KERNEL_BOOT_INFO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BOOT_MODULES_MAX = 16, BOOT_MEMORY_RANGES_MAX = 128 };
+
+/* The values kernelStart.asm hands over in EAX. */
+enum { LOADER_MULTIBOOT2 = 0x36d76289, LOADER_PVH = 0x336ec578 };
+
+/* A file loaded beside the kernel: [start, end). */
+struct boot_module {
+    const uint8_t *start;
+    const uint8_t *end;
+    const char *name; /* its words on the loader's line; may be empty */
+};
+
+/* Physical memory; may lie above 4 GiB. */
+struct memory_range {
+    uint64_t start;
+    uint64_t bytes;
+    bool usable;
+};
+
+struct boot_info {
+    const char *loader_name;
+    const char *command_line;
+    const void *acpi_rsdp;    /* NULL if the loader gave none */
+    const uint8_t *own_start; /* where the loader's information itself lies, if it may be */
+    const uint8_t *own_end;   /* above 1 MiB; both NULL if not */
+    bool graphics_screen;     /* true iff the loader left a screen that shows no text */
+    uint32_t module_count;
+    struct boot_module modules[BOOT_MODULES_MAX];
+    uint32_t memory_range_count;
+    struct memory_range memory_ranges[BOOT_MEMORY_RANGES_MAX];
+};
+
+/*
+ * Reads what the loader left at information. loader: what was in EAX.
+ * Requires: every physical address the information names is readable.
+ * Returns: NULL and *info filled in; else what is wrong, in words. Texts and modules
+ * stay where the loader put them.
+ */
+const char *boot_info_read(uint32_t loader, const void *information, struct boot_info *info);
+
+/* Multiboot2 Specification 2.0, 3.6: a block of tags. Results as above. */
+const char *multiboot2_read(const void *information, struct boot_info *info);
+
+/* Xen public/arch-x86/hvm/start_info.h. Results as above. */
+const char *pvh_read(const void *information, struct boot_info *info);
+
+/* For the parsers: append to *info. Return NULL, or what is wrong. */
+const char *boot_info_add_module(struct boot_info *info, struct boot_module module);
+const char *boot_info_add_memory(struct boot_info *info, struct memory_range range);
+
+#endif

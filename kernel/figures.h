@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Figures over the costs of single operations. */
+#ifndef KERNEL_FIGURES_H
+#define KERNEL_FIGURES_H
+
+#include "replay.h"
+
+/* Stands for "nothing was called". */
+#define FIGURES_NO_COST UINT32_MAX
+
+/*
+ * Fills in replay's cost, malloc and free from costs, one for each of trace's operations.
+ * Memory: scratch_alloc(), 4 bytes an operation.
+ * Returns: NULL; or that there is too little memory.
+ */
+const char *figures_compute(const struct trace *trace, const uint32_t *costs,
+                            struct replay *replay);
+
+#endif

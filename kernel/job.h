@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What this boot is to do: the command line, understood. docs/runner.md is its manual. */
+#ifndef KERNEL_JOB_H
+#define KERNEL_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum job_kind { JOB_TESTS, JOB_REPLAY, JOB_SMALLEST };
+
+enum { JOB_SAMPLES_MAX = 4096 };
+
+struct job {
+    enum job_kind kind;
+    bool counts_instructions; /* a tick is an instruction, not a cycle */
+    bool placements;          /* write each placement to the machine's bulk output */
+    uint32_t operations;      /* replay at most so many */
+    uint32_t samples;         /* over time, at most */
+    uint32_t seed;            /* of the self-tests' random part */
+};
+
+/*
+ * Returns: NULL and *job filled in, with defaults where a word is missing; else what is
+ * wrong, in words, valid until the next call.
+ */
+const char *job_parse(const char *command_line, struct job *job);
+
+#endif

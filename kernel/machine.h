@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel asks of the machine it runs on. arch/x86 is a PC; arch/host is an
+ * ordinary Linux process, in which the same kernel code is tested.
+ */
+#ifndef KERNEL_MACHINE_H
+#define KERNEL_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a job ended; docs/runner.md gives the exit status each becomes. */
+enum machine_status { MACHINE_DONE, MACHINE_FAILED, MACHINE_PANICKED };
+
+/* Ends QEMU or the process; on a PC, halts. */
+__attribute__((noreturn)) void machine_stop(enum machine_status status);
+
+/* One character to the serial line: what programs read. */
+void machine_serial_put(char character);
+
+/* One character to the screen, if there is one: what people read. */
+void machine_screen_put(char character);
+
+/* Bytes out of the way of both, for bulk results; they may go nowhere. */
+void machine_bulk_put(const void *bytes, uint32_t count);
+
+/* Shows who called whom on the console, innermost first, as far as can be told. */
+void machine_show_backtrace(void);
+
+/* Any function of the heap; it is called with up to two words and may return one. */
+typedef void measured_function(void);
+
+/* The layout is known to measuredCall.asm. */
+struct measured_call {
+    measured_function *function;
+    uintptr_t first;
+    uintptr_t second;
+    uintptr_t result;
+    uint32_t ticks; /* from the function's first instruction to its return, both counted */
+};
+
+/*
+ * Calls call->function on a stack of its own and fills in result and ticks.
+ * ticks is 0 on a machine that cannot count.
+ */
+void machine_measure(struct measured_call *call);
+
+/* False where machine_measure leaves ticks 0. */
+bool machine_counts(void);
+
+/* Forgets how deep measured calls went; and the deepest since, in bytes (0: unknown). */
+void machine_clear_stack_depth(void);
+uint32_t machine_stack_depth_bytes(void);
+
+/* Code and constants that serve the heap's callers, in bytes (0: unknown). */
+uint32_t machine_heap_text_bytes(void);
+
+#endif

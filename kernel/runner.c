@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "runner.h"
+
+#include "console.h"
+#include "heap_check.h"
+#include "heap_tests.h"
+#include "record.h"
+#include "replay.h"
+#include "trace.h"
+
+enum machine_status run_refused(const char *wrong)
+{
+    console_print("error: %s\n", wrong);
+    return MACHINE_FAILED;
+}
+
+static bool is_skipped(const char *verdict)
+{
+    return verdict != NULL && __builtin_memcmp(verdict, "SKIP", 4) == 0;
+}
+
+/* Returns: whether the test passed; a skipped one did. */
+static bool run_test(uint32_t number, const struct heap_test *test, uint32_t seed)
+{
+    const char *verdict = test->run(seed);
+    if (is_skipped(verdict)) {
+        console_print("ok %u - %s # %s\n", number, test->name, verdict);
+        return true;
+    }
+    const char *broken = heap_check(kheap_strategy(), kheap());
+    if (verdict == NULL && broken == NULL) {
+        console_print("ok %u - %s\n", number, test->name);
+        return true;
+    }
+    console_print("not ok %u - %s\n", number, test->name);
+    if (verdict != NULL)
+        console_print("# %s\n", verdict);
+    if (broken != NULL)
+        console_print("# afterwards the heap is broken: %s\n", broken);
+    console_print("# seed=%u\n", seed);
+    return false;
+}
+
+enum machine_status run_tests(const struct job *job)
+{
+    enum machine_status status = MACHINE_DONE;
+    console_print("TAP version 13\n1..%u\n", heap_tests_count);
+    for (uint32_t i = 0; i < heap_tests_count; i++)
+        if (!run_test(i + 1, &heap_tests[i], job->seed))
+            status = MACHINE_FAILED;
+    return status;
+}
+
+enum machine_status run_replay(const struct job *job, const struct boot_module *module)
+{
+    static struct trace trace;
+    static struct replay replay;
+    if (module == NULL)
+        return run_refused("run=replay needs a trace as the first boot module, and there is none");
+    const struct text text = {(const char *)module->start, (const char *)module->end};
+    const char *wrong = trace_read(text, job->operations, &trace);
+    if (wrong == NULL)
+        wrong = replay_trace(&trace, job, &replay);
+    if (wrong != NULL)
+        return run_refused(wrong);
+    record_report(&trace, job, &replay);
+    record_print(&trace, job, &replay);
+    return MACHINE_DONE;
+}

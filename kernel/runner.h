@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Does what the command line asks for. */
+#ifndef KERNEL_RUNNER_H
+#define KERNEL_RUNNER_H
+
+#include "boot_info.h"
+#include "job.h"
+#include "machine.h"
+
+/*
+ * Runs the self-tests as TAP version 13 on every console.
+ * Returns: MACHINE_DONE iff none failed.
+ */
+enum machine_status run_tests(const struct job *job);
+
+/*
+ * Replays the trace in module (NULL: there is none) and says its record. What is wrong is
+ * said as an "error:" line.
+ * Returns: MACHINE_DONE iff there is a record.
+ */
+enum machine_status run_replay(const struct job *job, const struct boot_module *module);
+
+/* Says "error: " and what is wrong on every console. Returns: MACHINE_FAILED. */
+enum machine_status run_refused(const char *wrong);
+
+#endif

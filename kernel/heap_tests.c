@@ -26,9 +26,8 @@ enum {
     STRESS_SLOTS = 256,
     STRESS_CHECK_INTERVAL_LARGE = 64,
     STAMPED_END_BYTES = 4096,
+    LEFT_BYTES = 4096,                     /* left over when one block takes the rest */
 };
-
-#define ANY_FAILURE_MEANS "expected NULL"
 
 /* A block that a case holds, and what it wrote there. */
 struct held {
@@ -607,17 +606,41 @@ static const char *free_chain(struct link *link)
     return NULL;
 }
 
-/* Takes blocks of one unit until there are no more. *highest: the one that lies highest. */
-static struct link *take_all_units(struct link **highest)
+/* Takes blocks of one unit until there are no more. Returns: the last one taken. */
+static struct link *take_all_units(void)
 {
     struct link *chain = NULL;
-    *highest = NULL;
-    for (struct link *link; (link = kmalloc(UNIT_BYTES)) != NULL; chain = link) {
+    for (struct link *link; (link = kmalloc(UNIT_BYTES)) != NULL; chain = link)
         *link = (struct link){.next = chain, .magic = LINK_MAGIC};
-        if (link > *highest)
-            *highest = link;
-    }
     return chain;
+}
+
+/* Takes the block that lies highest out of the chain. Requires: the chain is not empty. */
+static struct link *unlink_highest(struct link **chain)
+{
+    struct link **to_highest = chain;
+    for (struct link **to = chain; *to != NULL; to = &(*to)->next)
+        if (*to > *to_highest)
+            to_highest = to;
+    struct link *highest = *to_highest;
+    *to_highest = highest->next;
+    return highest;
+}
+
+static const char *last_block_comes_back(struct link **chain)
+{
+    struct link *highest = unlink_highest(chain);
+    int8_t result = kfree(highest);
+    if (result != 0)
+        return SAY("kfree(%p), the last block of a full heap, returned %d; expected 0",
+                   (void *)highest, result);
+    struct link *again = kmalloc(UNIT_BYTES);
+    if (again == NULL)
+        return SAY("kmalloc(%u) returned NULL, though the last block, %p, had just been freed",
+                   UNIT_BYTES, (void *)highest);
+    *again = (struct link){.next = *chain, .magic = LINK_MAGIC};
+    *chain = again;
+    return NULL;
 }
 
 static const char *test_last_block(uint32_t seed)
@@ -625,27 +648,18 @@ static const char *test_last_block(uint32_t seed)
     start(seed);
     if (has_trait(HEAP_NEVER_FREES))
         return skip_never_frees();
-    uint32_t bytes = largest_of_fresh_heap();
-    void *most = kmalloc(bytes - bytes / 64);
+    uint32_t bytes = largest_of_fresh_heap() - LEFT_BYTES;
+    void *most = kmalloc(bytes);
     if (most == NULL)
-        return SAY("kmalloc(%u) returned NULL, though kmalloc(%u) had succeeded",
-                   bytes - bytes / 64, bytes);
-    struct link *highest;
-    struct link *chain = take_all_units(&highest);
-    if (highest == NULL)
-        return kfree(most) == 0 ? "SKIP nothing is left behind the heap's largest block"
-                                : "kfree of the heap's only block did not return 0";
-    struct link saved = *highest;
-    int8_t result = kfree(highest);
-    if (result != 0)
-        return SAY("kfree(%p), the last block of a full heap, returned %d; expected 0",
-                   (void *)highest, result);
-    struct link *again = kmalloc(UNIT_BYTES);
-    if (again != highest)
-        return SAY("kmalloc(%u) returned %p; expected %p, the only block that is free",
-                   UNIT_BYTES, (void *)again, (void *)highest);
-    *highest = saved;
-    const char *wrong = free_chain(chain);
+        return SAY("kmalloc(%u) returned NULL, though kmalloc(%u) had succeeded", bytes,
+                   bytes + LEFT_BYTES);
+    struct link *chain = take_all_units();
+    if (chain == NULL)
+        return SAY("kmalloc(%u) returned NULL, though the largest block left %u bytes",
+                   UNIT_BYTES, LEFT_BYTES);
+    const char *wrong = last_block_comes_back(&chain);
+    if (wrong == NULL)
+        wrong = free_chain(chain);
     if (wrong == NULL && kfree(most) != 0)
         wrong = "kfree of the heap's first block did not return 0";
     return wrong != NULL ? wrong : broken_after("the last block was freed");

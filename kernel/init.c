@@ -39,10 +39,12 @@ static enum machine_status do_job(const struct job *job)
         return run_tests(job);
     case JOB_REPLAY:
         return run_replay(job, boot_info.module_count > 0 ? &boot_info.modules[0] : NULL);
+    case JOB_FAULT:
+        return run_fault(job);
     case JOB_SMALLEST:
         return run_refused("run=smallest needs a heap of changing size: only the host has one");
     }
-    panic("job %d has no meaning", job->kind);
+    panic("job %d has no meaning", (int)job->kind);
 }
 
 /* loader, information: what kernelStart.asm found in EAX and EBX. */

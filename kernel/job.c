@@ -8,17 +8,43 @@
 
 static char message[128];
 
+/* A word that stands for a number. A table of them ends with a NULL name. */
+struct choice {
+    const char *name;
+    int value;
+};
+
+static const struct choice kinds[] = {
+    {"tests", JOB_TESTS},       {"replay", JOB_REPLAY}, {"smallest", JOB_SMALLEST},
+    {"fault", JOB_FAULT},       {NULL, 0},
+};
+
+static const struct choice faults[] = {
+    {"null", FAULT_NULL},           {"divide", FAULT_DIVIDE}, {"opcode", FAULT_OPCODE},
+    {"read-only", FAULT_READ_ONLY}, {"stack", FAULT_STACK},   {"heap-stack", FAULT_HEAP_STACK},
+    {NULL, 0},
+};
+
+/* Returns: the entry called word; the last, which has no name, if there is none. */
+static const struct choice *find_choice(const struct choice *choices, struct text word)
+{
+    while (choices->name != NULL && !text_is(word, choices->name))
+        choices++;
+    return choices;
+}
+
 static bool parse_kind(struct text word, struct job *job)
 {
-    if (text_is(word, "tests"))
-        job->kind = JOB_TESTS;
-    else if (text_is(word, "replay"))
-        job->kind = JOB_REPLAY;
-    else if (text_is(word, "smallest"))
-        job->kind = JOB_SMALLEST;
-    else
-        return false;
-    return true;
+    const struct choice *choice = find_choice(kinds, word);
+    job->kind = (enum job_kind)choice->value;
+    return choice->name != NULL;
+}
+
+static bool parse_fault(struct text word, struct job *job)
+{
+    const struct choice *choice = find_choice(faults, word);
+    job->fault = (enum machine_fault)choice->value;
+    return choice->name != NULL;
 }
 
 static bool parse_unit(struct text word, struct job *job)
@@ -34,6 +60,8 @@ static bool parse_word(struct text word, struct job *job)
         return job->placements = true;
     if (text_take_name(&word, "run"))
         return parse_kind(word, job);
+    if (text_take_name(&word, "fault"))
+        return parse_fault(word, job);
     if (text_take_name(&word, "unit"))
         return parse_unit(word, job);
     if (text_take_name(&word, "operations"))

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum job_kind { JOB_TESTS, JOB_REPLAY, JOB_SMALLEST };
+#include "machine.h"
+
+enum job_kind { JOB_TESTS, JOB_REPLAY, JOB_SMALLEST, JOB_FAULT };
 
 enum { JOB_SAMPLES_MAX = 4096 };
 
@@ -17,6 +19,7 @@ struct job {
     uint32_t operations;      /* replay at most so many */
     uint32_t samples;         /* over time, at most */
     uint32_t seed;            /* of the self-tests' random part */
+    enum machine_fault fault; /* only of JOB_FAULT */
 };
 
 /*

@@ -27,6 +27,19 @@ void machine_bulk_put(const void *bytes, uint32_t count);
 /* Shows who called whom on the console, innermost first, as far as can be told. */
 void machine_show_backtrace(void);
 
+/* What a kernel can be made to do wrong on purpose, to see its panic. */
+enum machine_fault {
+    FAULT_NULL,       /* reads through a NULL pointer */
+    FAULT_DIVIDE,     /* divides by zero */
+    FAULT_OPCODE,     /* executes what is no instruction */
+    FAULT_READ_ONLY,  /* writes to its own code */
+    FAULT_STACK,      /* overflows the kernel's stack */
+    FAULT_HEAP_STACK, /* overflows the stack that measured calls run on */
+};
+
+/* Does it. Returns, if at all, only on a machine that cannot. */
+void machine_provoke(enum machine_fault fault);
+
 /* Any function of the heap; it is called with up to two words and may return one. */
 typedef void measured_function(void);
 

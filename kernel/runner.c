@@ -67,3 +67,9 @@ enum machine_status run_replay(const struct job *job, const struct boot_module *
     record_print(&trace, job, &replay);
     return MACHINE_DONE;
 }
+
+enum machine_status run_fault(const struct job *job)
+{
+    machine_provoke(job->fault);
+    return run_refused("run=fault: this machine went on as if nothing had happened");
+}

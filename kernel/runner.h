@@ -20,6 +20,9 @@ enum machine_status run_tests(const struct job *job);
  */
 enum machine_status run_replay(const struct job *job, const struct boot_module *module);
 
+/* Provokes job->fault; comes back only where the machine cannot fault. */
+enum machine_status run_fault(const struct job *job);
+
 /* Says "error: " and what is wrong on every console. Returns: MACHINE_FAILED. */
 enum machine_status run_refused(const char *wrong);
 

@@ -54,6 +54,11 @@ void machine_show_backtrace(void)
     backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), STDOUT_FILENO);
 }
 
+void machine_provoke(enum machine_fault fault)
+{
+    (void)fault; /* a process has no panic screen to show */
+}
+
 void machine_measure(struct measured_call *call)
 {
     uintptr_t (*function)(uintptr_t, uintptr_t) =

@@ -108,6 +108,8 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
 {
     if (job->kind == JOB_SMALLEST)
         return run_smallest(job, module);
+    if (job->kind == JOB_FAULT)
+        return run_fault(job);
     return job->kind == JOB_REPLAY ? run_replay(job, module) : run_tests(job);
 }
 

@@ -18,7 +18,7 @@
 extern const uint8_t _text_start[], _text_end[], _heap_code_start[], _heap_text_end[];
 extern const uint8_t kernelStack[], kernelStackTop[], heapStack[], heapStackTop[];
 
-enum { FRAMES_MAX = 32, CALL_RELATIVE = 0xe8, CALL_RELATIVE_BYTES = 5, CALL_INDIRECT = 0xff };
+enum { LINES_MAX = 32, CALL_RELATIVE = 0xe8, CALL_RELATIVE_BYTES = 5, CALL_INDIRECT = 0xff };
 
 struct stack {
     uint32_t start;
@@ -67,13 +67,19 @@ static uint32_t word_at(uint32_t address)
     return *(const uint32_t *)(uintptr_t)address;
 }
 
-/* Whether address holds a saved EBP that leads further up, and above it a return address. */
+/*
+ * Whether address holds a saved EBP that leads further up the same stack, or over to the
+ * kernel's, and above it a return address. So every chain ends.
+ */
 static bool is_frame_record(uint32_t address)
 {
     if (!is_in(stack_of(address), address) || !is_return_address(word_at(address + 4)))
         return false;
     uint32_t saved = word_at(address);
-    return saved == 0 || (saved != address && is_in(stack_of(saved), saved));
+    bool changes_stack = stack_of(address).start != stack_of(saved).start;
+    bool leads_on = changes_stack ? stack_of(saved).start == (uintptr_t)kernelStack
+                                  : saved > address;
+    return saved == 0 || (leads_on && is_in(stack_of(saved), saved));
 }
 
 static void show(uint32_t address, const char *mark)
@@ -109,14 +115,28 @@ static bool keeps_frame_pointers(uint32_t eip)
     return eip < (uintptr_t)_heap_code_start || eip >= (uintptr_t)_heap_text_end;
 }
 
+/* Follows the records; a call that repeats itself, as a runaway recursion's, takes one line. */
+static void follow(uint32_t record)
+{
+    uint32_t lines = 0;
+    while (lines < LINES_MAX && record != 0 && is_frame_record(record)) {
+        uint32_t caller = word_at(record + 4);
+        uint32_t repeats = 0;
+        do {
+            record = word_at(record);
+            repeats++;
+        } while (record != 0 && is_frame_record(record) && word_at(record + 4) == caller);
+        show(caller, "");
+        if (repeats > 1)
+            console_print("    (%u times)\n", repeats);
+        lines++;
+    }
+}
+
 void backtrace_show(struct execution_point point)
 {
     console_print("called from, innermost first:\n");
     show(point.eip, "");
-    bool follow = keeps_frame_pointers(point.eip) && is_frame_record(point.ebp);
-    uint32_t record = follow ? point.ebp : scan(point.esp);
-    for (uint32_t i = 0; i < FRAMES_MAX && record != 0 && is_frame_record(record); i++) {
-        show(word_at(record + 4), "");
-        record = word_at(record);
-    }
+    bool has_record = keeps_frame_pointers(point.eip) && is_frame_record(point.ebp);
+    follow(has_record ? point.ebp : scan(point.esp));
 }

@@ -20,7 +20,7 @@ static struct boot_info boot_info;
 static void say_hello(void)
 {
     const struct heap_region *region = &kheap()->region;
-    console_print("LOS, loaded by %s: heap %s, %u KiB at %p, side array %u bytes at %p\n",
+    console_print("# LOS, loaded by %s: heap %s, %u KiB at %p, side array %u bytes at %p\n",
                   boot_info.loader_name, kheap_strategy()->name, region->arena_bytes / 1024,
                   (void *)region->arena, region->map_bytes, (void *)region->map);
 }

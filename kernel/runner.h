@@ -8,7 +8,7 @@
 #include "machine.h"
 
 /*
- * Runs the self-tests as TAP version 13 on every console.
+ * Runs the self-tests as TAP on every console.
  * Returns: MACHINE_DONE iff none failed.
  */
 enum machine_status run_tests(const struct job *job);

@@ -70,7 +70,7 @@ def make_image(root: pathlib.Path, output: pathlib.Path) -> None:
     """Runs grub-mkrescue; the image appears under its name only when it is whole."""
     for platform in PLATFORMS:
         if not (GRUB_LIBRARY / platform).is_dir():
-            sys.exit(f"image.py: error: GRUB's files for {platform} are missing from {GRUB_LIBRARY}")
+            sys.exit(f"image.py: error: GRUB's files for {platform} are not in {GRUB_LIBRARY}")
     unfinished = output.with_suffix(".unfinished")
     run = subprocess.run(
         ["grub-mkrescue", f"--install-modules={MODULES}", "--fonts=", "--locales=", "--themes=",

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+"""The host side of LOS Heap Lab: builds kernels, boots them, and compares what they measured.
+
+Modules, from the bottom up:
+
+- `errors`: the exceptions that become one clear line and an exit status;
+- `process`: child processes that never outlive the lab;
+- `trace`: the reader of `.rep` workloads;
+- `qemu`: the one driver of QEMU, for `compare` and for Meson's boot tests;
+- `build`: Meson, asked for the strategies, the kernels and the flags they were built with;
+- `results`: the results document and its atomic writing;
+- `schedule`, `progress`: jobs over the machine's cores, and what a person sees of them;
+- `table`, `figures`, `report`: the results as text, pictures and a page;
+- `compare`, `__main__`: the commands.
+"""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The root of the source tree."""

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""Boots kernels that must fail, and asserts what they say; boots replays, and compares them.
+
+usage: boot_test.py BUILD_DIRECTORY STRATEGY [unittest arguments]
+"""
+
+import gzip
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+KERNELS = pathlib.Path()
+HOSTS = pathlib.Path()
+STRATEGY = ""
+
+DONE, FAILED, PANICKED = 0, 1, 2
+
+
+def boot(*options: object) -> tuple[int, str]:
+    """Boots the kernel under test, or what the options name; returns status and serial output."""
+    command = [sys.executable, "-m", "lab.qemu", *map(str, options)]
+    if "--kernel" not in options and "--iso" not in options:
+        command += ["--kernel", str(KERNELS / f"los-{STRATEGY}.elf")]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace",
+                          env=dict(os.environ, PYTHONPATH=str(SOURCE)))
+    return done.returncode, done.stdout + done.stderr
+
+
+class InScratch(unittest.TestCase):
+    """Tests that write files write them where they vanish."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.scratch = pathlib.Path(directory.name)
+
+    def write(self, name: str, contents: str | bytes) -> pathlib.Path:
+        path = self.scratch / name
+        path.write_bytes(contents.encode() if isinstance(contents, str) else contents)
+        return path
+
+    def shipped_trace(self, name: str) -> pathlib.Path:
+        packed = (SOURCE / "traces" / f"{name}.rep.gz").read_bytes()
+        return self.write(f"{name}.rep", gzip.decompress(packed))
+
+
+class Panics(unittest.TestCase):
+    """A fault is a panic that names it and shows where it happened."""
+
+    def assert_panics(self, fault: str, message: str, *functions: str):
+        status, said = boot("--append", f"run=fault fault={fault}")
+        self.assertEqual(status, PANICKED, said)
+        self.assertRegex(said, f"panic: {message}")
+        self.assertRegex(said, r"eax [0-9a-f]{8}  ebx [0-9a-f]{8}  ecx")
+        for function in (*functions, "run_fault", "kernel_main"):
+            self.assertRegex(said, rf"0x[0-9a-f]{{8}} {function}\+0x", said)
+
+    def test_using_null_says_so(self):
+        self.assert_panics("null", "page fault reading 0x00000000: a NULL pointer was used",
+                           "machine_provoke")
+
+    def test_dividing_by_zero_says_so(self):
+        self.assert_panics("divide", "divide error", "machine_provoke")
+
+    def test_an_invalid_opcode_says_so(self):
+        self.assert_panics("opcode", "invalid opcode", "machine_provoke")
+
+    def test_writing_to_code_says_so(self):
+        self.assert_panics("read-only", "page fault writing 0x00100000: that page may only be read",
+                           "machine_provoke")
+
+    def test_an_overflowing_stack_says_so(self):
+        self.assert_panics("stack", "the kernel stack overflowed", "overflow_stack")
+
+    def test_an_overflowing_heap_stack_says_so(self):
+        self.assert_panics("heap-stack", "the heap's stack overflowed", "overflow_stack",
+                           "measuredCall")
+
+
+class BadBoots(InScratch):
+    """A boot that cannot go on ends with one line that says why."""
+
+    def assert_error(self, message: str, *options: object):
+        status, said = boot(*options)
+        errors = [line for line in said.splitlines() if line.startswith("error: ")]
+        self.assertEqual((status, errors), (FAILED, [f"error: {message}"]), said)
+
+    def assert_bad_trace(self, message: str, text: str | bytes):
+        self.assert_error(message, "--append", "run=replay", "--module",
+                          self.write("bad.rep", text))
+
+    def test_an_unknown_word_is_named(self):
+        self.assert_error("command line: 'run=walk' is no word this kernel knows, or its value is"
+                          " out of range", "--append", "run=walk")
+
+    def test_a_number_that_is_none_is_named(self):
+        self.assert_error("command line: 'operations=ten' is no word this kernel knows, or its"
+                          " value is out of range", "--append", "run=replay operations=ten")
+
+    def test_a_missing_module_is_missed(self):
+        self.assert_error("run=replay needs a trace as the first boot module, and there is none",
+                          "--append", "run=replay")
+
+    def test_too_little_ram_names_the_addresses(self):
+        status, said = boot("--memory", 2)
+        self.assertEqual(status, FAILED, said)
+        self.assertRegex(said, r"error: too little RAM: the kernel and its heap need 0x00100000 to"
+                               r" 0x[0-9a-f]{8}, usable memory ends at 0x[0-9a-f]{8}")
+
+    def test_a_loader_that_is_neither_multiboot2_nor_pvh_is_refused(self):
+        # The PVH note is made to point at the multiboot2 entry: QEMU then jumps there without
+        # multiboot2's magic in EAX, as a loader of another kind would.
+        elf = (KERNELS / f"los-{STRATEGY}.elf").read_bytes()
+        entry = elf[24:28]
+        note = elf.index(b"\x04\0\0\0\x04\0\0\0\x12\0\0\0Xen\0")
+        patched = self.write("other.elf", elf[:note + 16] + entry + elf[note + 20:])
+        self.assert_error("not started by a multiboot2 or PVH loader: the magic in EAX is"
+                          " neither's", "--kernel", patched)
+
+    def test_a_packed_trace_gets_advice(self):
+        self.assert_bad_trace("trace: still packed with gzip; unpack it (GRUB does, with insmod"
+                              " gzio)", gzip.compress(b"1\n1\n1\n1\na 0 8\n"))
+
+    def test_an_empty_trace_has_no_header(self):
+        self.assert_bad_trace("trace, line 2: the text ends before the four header lines do", "\n")
+
+    def test_a_header_that_is_no_number_is_named(self):
+        self.assert_bad_trace("trace, line 2: the number of ids is not a number from 0 to"
+                              " 4294967295", "1\nmany\n1\n1\na 0 8\n")
+
+    def test_an_unknown_operation_is_refused(self):
+        self.assert_bad_trace("trace, line 5: an operation is a, r or f", "1\n1\n1\n1\nx 0 8\n")
+
+    def test_an_id_beyond_the_header_is_refused(self):
+        self.assert_bad_trace("trace, line 5: id 1 is not below the number of ids in the header",
+                              "1\n1\n1\n1\na 1 8\n")
+
+    def test_an_id_allocated_twice_is_refused(self):
+        self.assert_bad_trace("trace, line 6: id 0 is allocated while it is live",
+                              "1\n1\n2\n1\na 0 8\na 0 8\n")
+
+    def test_an_id_freed_twice_is_refused(self):
+        self.assert_bad_trace("trace, line 7: id 0 is freed, but it is not live",
+                              "1\n1\n3\n1\na 0 8\nf 0\nf 0\n")
+
+    def test_an_id_never_allocated_cannot_be_reallocated(self):
+        self.assert_bad_trace("trace, line 5: id 0 is reallocated, but it is not live",
+                              "1\n1\n1\n1\nr 0 8\n")
+
+    def test_a_size_over_32_bits_is_refused(self):
+        self.assert_bad_trace("trace, line 5: the size is not a number from 0 to 4294967295",
+                              "1\n1\n1\n1\na 0 4294967296\n")
+
+    def test_fewer_operations_than_promised_are_refused(self):
+        self.assert_bad_trace("trace, line 6: there are fewer operations than the header says",
+                              "1\n1\n2\n1\na 0 8\n")
+
+    def test_more_operations_than_promised_are_refused(self):
+        self.assert_bad_trace("trace, line 6: there are more operations than the header says",
+                              "1\n1\n1\n1\na 0 8\nf 0\n")
+
+    def test_a_header_cannot_ask_for_more_than_the_text_holds(self):
+        self.assert_bad_trace("trace, line 4: the header promises more operations than the text"
+                              " can hold", "1\n1\n4000000000\n1\na 0 8\n")
+
+
+class Replays(InScratch):
+    """Counted replays: exact, and the same placement as on the host."""
+
+    def replay(self, trace: pathlib.Path, words: str = "", *options: object) -> str:
+        status, said = boot("--count", "--append", f"run=replay unit=instructions {words}",
+                            "--module", trace, *options)
+        self.assertEqual(status, DONE, said)
+        (record,) = re.findall(r"^result: (.*)$", said, re.MULTILINE)
+        return record
+
+    def test_two_replays_give_the_same_record_to_the_last_digit(self):
+        trace = self.shipped_trace("linux-fork-exec")
+        first, second = (self.replay(trace, "operations=3000") for _ in range(2))
+        self.assertEqual(first, second)
+        self.assertEqual(json.loads(first)["operations"], 3000)
+
+    def test_kernel_and_host_place_every_block_alike(self):
+        trace = self.shipped_trace("linux-boot")
+        in_kernel, on_host = self.scratch / "kernel.bin", self.scratch / "host.bin"
+        record = json.loads(self.replay(trace, "placements", "--debug-console", in_kernel))
+        subprocess.run([HOSTS / f"host-{STRATEGY}", "run=replay", f"placements={on_host}", trace],
+                       check=True, capture_output=True)
+        self.assertEqual(len(in_kernel.read_bytes()), 4 * record["operations"])
+        self.assertEqual(in_kernel.read_bytes(), on_host.read_bytes())
+
+    def test_operations_on_a_failed_allocation_are_skipped(self):
+        trace = self.write("large.rep", "1\n2\n6\n1\n"
+                           "a 0 4000000000\na 1 8\nr 0 8\nf 0\nf 1\na 1 8\n")
+        record = json.loads(self.replay(trace))
+        self.assertEqual(record["failures"], 1)
+        self.assertEqual(record["operations"], 6)
+        self.assertEqual(record["cost"]["operations"], 4)
+
+    def test_a_traces_zero_sizes_are_no_failures(self):
+        trace = self.write("zero.rep", "1\n1\n4\n1\na 0 0\nr 0 8\nr 0 0\nf 0\n")
+        record = json.loads(self.replay(trace))
+        self.assertEqual((record["failures"], record["cost"]["operations"]), (0, 4))
+
+
+class Host(InScratch):
+    """The runner as a process answers to bad input as the kernel does."""
+
+    def assert_refuses(self, message: str, *arguments: object):
+        run = subprocess.run([HOSTS / f"host-{STRATEGY}", *map(str, arguments)],
+                             capture_output=True, text=True)
+        self.assertEqual((run.returncode, run.stdout), (FAILED, f"error: {message}\n"))
+
+    def test_a_missing_file_is_named(self):
+        self.assert_refuses("/no/such.rep: No such file or directory", "run=replay",
+                            "/no/such.rep")
+
+    def test_a_region_out_of_range_is_refused(self):
+        self.assert_refuses("kib=63: kib is a number from 64 to 65536", "kib=63")
+
+    def test_smallest_needs_a_trace(self):
+        self.assert_refuses("run=smallest needs a trace", "run=smallest")
+
+    def test_the_smallest_region_fits_and_a_smaller_one_does_not(self):
+        trace = self.shipped_trace("user-perl")
+        said = subprocess.run(
+            [HOSTS / f"host-{STRATEGY}", "run=smallest", "operations=4000", trace],
+            check=True, capture_output=True, text=True).stdout
+        record = json.loads(said.splitlines()[-1].removeprefix("result: "))
+        self.assertGreaterEqual(record["smallest_total_bytes"], record["peak_requested_bytes"])
+        self.assertEqual(record["smallest_total_bytes"] % 520, 0)
+
+
+if __name__ == "__main__":
+    KERNELS = pathlib.Path(sys.argv[1]) / "arch" / "x86"
+    HOSTS = pathlib.Path(sys.argv[1]) / "arch" / "host"
+    STRATEGY = sys.argv[2]
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

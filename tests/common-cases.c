@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* What every strategy is put through, by way of its table. */
+#include "cases.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host_heap.h"
+#include "oracle.h"
+
+enum {
+    SMALL_MAP_BYTES = 64,     /* 4 KiB of arena */
+    MIDDLE_MAP_BYTES = 1024,  /* 64 KiB */
+    LARGE_MAP_BYTES = 16384,  /* 1 MiB */
+};
+
+static bool has_trait(enum heap_trait trait)
+{
+    return (tested_strategy->traits & trait) != 0;
+}
+
+static void stress(uint32_t map_bytes, uint32_t size_max, uint32_t calls, uint32_t seed)
+{
+    struct oracle *oracle = oracle_new(tested_strategy, map_bytes, seed);
+    for (uint32_t i = 0; i < calls; i++) {
+        oracle_step(oracle, size_max);
+        oracle_verify(oracle);
+    }
+    oracle_free_all(oracle);
+    oracle_verify(oracle);
+    oracle_delete(oracle);
+}
+
+static void random_calls_on_a_small_heap_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    stress(SMALL_MAP_BYTES, 1000, 5000, tested_seed);
+}
+
+static void random_calls_on_a_middle_heap_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    stress(MIDDLE_MAP_BYTES, 2000, 3000, tested_seed + 1);
+}
+
+static void random_calls_on_a_large_heap_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    stress(LARGE_MAP_BYTES, 40000, 300, tested_seed + 2);
+}
+
+/* From 520 bytes on: such a heap may grant nothing, but must not fail otherwise. */
+static void tiny_heaps_are_sound(void **state)
+{
+    (void)state;
+    for (uint32_t map_bytes = 8; map_bytes <= 128; map_bytes += 8)
+        stress(map_bytes, 600, 200, tested_seed + map_bytes);
+}
+
+static void a_thousand_heaps_do_not_disturb_one_another(void **state)
+{
+    enum { HEAPS = 1000, ROUNDS = 30 };
+    static struct oracle *oracle[HEAPS];
+    (void)state;
+    for (uint32_t i = 0; i < HEAPS; i++)
+        oracle[i] = oracle_new(tested_strategy, SMALL_MAP_BYTES, tested_seed + i);
+    for (uint32_t round = 0; round < ROUNDS; round++)
+        for (uint32_t i = 0; i < HEAPS; i++)
+            oracle_step(oracle[i], 600);
+    for (uint32_t i = 0; i < HEAPS; i++) {
+        oracle_verify(oracle[i]);
+        oracle_free_all(oracle[i]);
+        oracle_verify(oracle[i]);
+        oracle_delete(oracle[i]);
+    }
+}
+
+static void equal_calls_give_equal_heaps(void **state)
+{
+    (void)state;
+    struct oracle *one = oracle_new(tested_strategy, MIDDLE_MAP_BYTES, tested_seed);
+    struct oracle *other = oracle_new(tested_strategy, MIDDLE_MAP_BYTES, tested_seed);
+    for (uint32_t i = 0; i < 500; i++) {
+        oracle_step(one, 2000);
+        oracle_step(other, 2000);
+        assert_int_equal(one->count, other->count);
+        for (uint32_t b = 0; b < one->count; b++)
+            assert_int_equal(one->block[b].address - one->host->heap.region.map,
+                             other->block[b].address - other->host->heap.region.map);
+    }
+    oracle_delete(one);
+    oracle_delete(other);
+}
+
+static void alloc_refuses_sizes_near_4_gib(void **state)
+{
+    static const uint32_t sizes[] = {0xFFFFFFFF, 0xFFFFFFF8, 0xFFFFFFC1, 0xFFFFFFC0, 0xFFFFF000,
+                                     0x80000001, 0x80000000, 0x7FFFFFFF};
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
+    for (uint32_t align = 8; align != 0; align *= 2)
+        for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+            assert_null(tested_strategy->alloc(&host->heap, sizes[i], align));
+    host_heap_assert_sound(host, "requests near 4 GiB");
+    struct heap_stats stats;
+    heap_measure(tested_strategy, &host->heap, &stats);
+    assert_int_equal(stats.live_blocks, 0);
+    host_heap_delete(host);
+}
+
+static void resize_refuses_sizes_near_4_gib(void **state)
+{
+    (void)state;
+    if (tested_strategy->resize == NULL)
+        skip();
+    struct host_heap *host = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
+    void *block = tested_strategy->alloc(&host->heap, 100, HEAP_ALIGNMENT_BYTES);
+    assert_non_null(block);
+    uint32_t usable = tested_strategy->usable(&host->heap, block);
+    for (uint32_t size = 0xFFFFFFFF; size > 0x40000000; size -= 0x0FFFFFC1)
+        assert_false(tested_strategy->resize(&host->heap, block, size));
+    assert_int_equal(tested_strategy->usable(&host->heap, block), usable);
+    host_heap_assert_sound(host, "resizing to nearly 4 GiB");
+    host_heap_delete(host);
+}
+
+static void free_refuses_every_address_but_the_live_block(void **state)
+{
+    (void)state;
+    if (!has_trait(HEAP_VALIDATES_FREE))
+        skip();
+    struct host_heap *host = host_heap_new(tested_strategy, SMALL_MAP_BYTES);
+    uint8_t *block = tested_strategy->alloc(&host->heap, 200, HEAP_ALIGNMENT_BYTES);
+    assert_non_null(block);
+    uint8_t *map = host->heap.region.map;
+    uint32_t end = host_heap_region_bytes(host) + 200;
+    for (uint32_t offset = 0; offset < end + 200; offset++) {
+        uint8_t *address = (uint8_t *)((uintptr_t)map - 200 + offset);
+        if (address != block && tested_strategy->free(&host->heap, address))
+            fail_msg("free accepted %p; the only live block is at %p", (void *)address,
+                     (void *)block);
+    }
+    assert_true(tested_strategy->free(&host->heap, block));
+    assert_false(tested_strategy->free(&host->heap, block));
+    host_heap_delete(host);
+}
+
+static void init_forgets_everything(void **state)
+{
+    (void)state;
+    struct oracle *oracle = oracle_new(tested_strategy, MIDDLE_MAP_BYTES, tested_seed);
+    struct host_heap *fresh = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
+    for (uint32_t i = 0; i < 300; i++)
+        oracle_step(oracle, 1000);
+    tested_strategy->init(&oracle->host->heap);
+    struct heap_stats once, anew;
+    heap_measure(tested_strategy, &fresh->heap, &once);
+    heap_measure(tested_strategy, &oracle->host->heap, &anew);
+    assert_memory_equal(&once, &anew, sizeof(once));
+    host_heap_assert_sound(oracle->host, "init on a used heap");
+    host_heap_delete(fresh);
+    oracle_delete(oracle);
+}
+
+static void assert_is_a_label(const char *label)
+{
+    if (label == NULL)
+        return;
+    const char *at = label + 1;
+    while (isdigit((unsigned char)*at))
+        at++;
+    if (label[0] != 'I' || at == label + 1 || strncmp(at, ": ", 2) != 0)
+        fail_msg("check() said \"%s\"; a label looks like \"I1: ...\"", label);
+}
+
+static uint8_t *random_byte_of(struct host_heap *host, struct random *random)
+{
+    uint32_t control_bytes = tested_strategy->control_bytes;
+    if (control_bytes > 0 && random_below(random, 2) == 0)
+        return (uint8_t *)host->heap.control + random_below(random, control_bytes);
+    if (random_below(random, 2) == 0)
+        return host->heap.region.map + random_below(random, host->heap.region.map_bytes);
+    return host->heap.region.map + random_below(random, host_heap_region_bytes(host));
+}
+
+/* It need not notice every damage; it must come back, and touch only its own memory. */
+static void check_survives_any_damage(void **state)
+{
+    enum { HEAPS = 200, DAMAGES = 30 };
+    (void)state;
+    for (uint32_t i = 0; i < HEAPS; i++) {
+        struct oracle *oracle = oracle_new(tested_strategy, SMALL_MAP_BYTES, tested_seed + i);
+        for (uint32_t call = 0; call < 60; call++)
+            oracle_step(oracle, 500);
+        for (uint32_t damage = 0; damage < DAMAGES; damage++) {
+            uint32_t word = random_word(&oracle->random);
+            uint8_t *byte = random_byte_of(oracle->host, &oracle->random);
+            *byte = word % 3 == 0 ? (uint8_t)(word >> 8) : (uint8_t)(*byte ^ 1U << (word >> 8) % 8);
+            assert_is_a_label(tested_strategy->check(&oracle->host->heap));
+        }
+        oracle_delete(oracle);
+    }
+}
+
+static void check_survives_random_memory(void **state)
+{
+    enum { HEAPS = 3000 };
+    (void)state;
+    struct random random;
+    random_seed(&random, tested_seed);
+    struct host_heap *host = host_heap_new(tested_strategy, 16);
+    for (uint32_t i = 0; i < HEAPS; i++) {
+        for (uint32_t b = 0; b < host_heap_region_bytes(host); b++)
+            host->heap.region.map[b] = (uint8_t)(random_word(&random) >> 8);
+        for (uint32_t b = 0; b < tested_strategy->control_bytes; b++)
+            ((uint8_t *)host->heap.control)[b] = (uint8_t)(random_word(&random) >> 8);
+        assert_is_a_label(tested_strategy->check(&host->heap));
+    }
+    host_heap_delete(host);
+}
+
+static void the_table_is_complete(void **state)
+{
+    (void)state;
+    assert_non_null(tested_strategy->name);
+    assert_non_null(tested_strategy->source);
+    assert_true(strlen(tested_strategy->source) > 0);
+    assert_true(tested_strategy->control_bytes <= HEAP_CONTROL_BYTES_MAX);
+    assert_true(tested_strategy->init != NULL && tested_strategy->alloc != NULL);
+    assert_true(tested_strategy->free != NULL && tested_strategy->usable != NULL);
+    assert_true(tested_strategy->walk != NULL && tested_strategy->check != NULL);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_table_is_complete),
+    cmocka_unit_test(alloc_refuses_sizes_near_4_gib),
+    cmocka_unit_test(resize_refuses_sizes_near_4_gib),
+    cmocka_unit_test(free_refuses_every_address_but_the_live_block),
+    cmocka_unit_test(init_forgets_everything),
+    cmocka_unit_test(equal_calls_give_equal_heaps),
+    cmocka_unit_test(tiny_heaps_are_sound),
+    cmocka_unit_test(random_calls_on_a_small_heap_agree_with_the_oracle),
+    cmocka_unit_test(random_calls_on_a_middle_heap_agree_with_the_oracle),
+    cmocka_unit_test(random_calls_on_a_large_heap_agree_with_the_oracle),
+    cmocka_unit_test(a_thousand_heaps_do_not_disturb_one_another),
+    cmocka_unit_test(check_survives_any_damage),
+    cmocka_unit_test(check_survives_random_memory),
+};
+
+const struct cases common_cases = {tests, sizeof(tests) / sizeof(tests[0])};

@@ -29,9 +29,9 @@ static void report_cost(const char *name, const struct cost_figures *figures)
 static void report_footprint(const struct replay *replay)
 {
     console_report("\"footprint\":{\"map_bytes\":%u,\"control_bytes\":%u,\"text_bytes\":%u,"
-                   "\"stack_bytes\":%u},",
+                   "\"stack_bytes\":%u,\"hardening_bytes\":%u},",
                    kheap()->region.map_bytes, kheap_strategy()->control_bytes,
-                   machine_heap_text_bytes(), replay->stack_bytes);
+                   machine_heap_text_bytes(), replay->stack_bytes, kheap_hardening_bytes());
 }
 
 /* The samples by column: where each column's number lies in a sample. */
@@ -73,9 +73,9 @@ static void report_series(const struct replay *replay)
 void record_report(const struct trace *trace, const struct job *job, const struct replay *replay)
 {
     console_report("result: {\"strategy\":\"%s\",\"heap_kib\":%u,\"unit\":\"%s\","
-                   "\"hardening\":\"off\",\"locking\":\"none\",\"operations\":%u,\"failures\":%u,",
+                   "\"hardening\":\"%s\",\"locking\":\"none\",\"operations\":%u,\"failures\":%u,",
                    kheap_strategy()->name, kheap()->region.arena_bytes / KIB, unit_name(job),
-                   replay->operations, replay->failures);
+                   kheap_hardening(), replay->operations, replay->failures);
     report_cost("cost", &replay->cost);
     report_cost("malloc", &replay->malloc);
     report_cost("free", &replay->free);

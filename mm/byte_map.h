@@ -31,6 +31,9 @@
  *   I1: every byte of the map is FREE, FIRST or REST
  *   I2: a REST byte stands directly behind a FIRST or another REST byte
  *
+ * What check cannot see: a REST byte that became FIRST, or a whole run that vanished; the
+ * map is then still that of some heap.
+ *
  * Cost: free, usable and resize are linear in the length of the run they touch, walk
  * and check in the length of the map. A request loses at most 63 bytes to rounding.
  */

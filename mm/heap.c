@@ -13,6 +13,13 @@
  * What a caller may get wrong, and what holds for every strategy alike, is decided
  * here and only here: zero sizes, NULL, products that overflow, alignments that are
  * none, and how a block moves when it cannot grow.
+ *
+ * Hardening (-Dhardening=). With "check", a wrong address given to kfree, krealloc or
+ * ksize is refused whatever the strategy. Some strategies know by themselves whether an
+ * address is a live block's (HEAP_VALIDATES_FREE); for the others the guard here does:
+ * one bit for each 8 bytes of region, set iff a live block starts there, 1/64 of the
+ * region in all. Which of the two holds is known when this is compiled; what is not
+ * needed leaves neither code nor memory behind.
  */
 #include "heap.h"
 
@@ -20,9 +27,71 @@
 #include "kernel_heap.h"
 #include "panic.h"
 
+/* 1 iff -Dhardening is "check". */
+#ifndef HARDENING_CHECKS
+#error "HARDENING_CHECKS: whether the front door refuses wrong addresses, is not defined"
+#endif
+
 extern const struct heap_strategy HEAP_STRATEGY;
 
 static bool initialised;
+
+/* --- the guard ---------------------------------------------------------------------- */
+
+enum {
+    GRANULE_BYTES = HEAP_ALIGNMENT_BYTES,
+    WORD_BITS = 32,
+    GUARD_WORDS = KERNEL_HEAP_REGION_BYTES_MAX / (GRANULE_BYTES * WORD_BITS) + 1,
+};
+
+static uint32_t live_starts[GUARD_WORDS];
+
+static inline bool guard_is_needed(void)
+{
+    return HARDENING_CHECKS && (HEAP_STRATEGY.traits & HEAP_VALIDATES_FREE) == 0;
+}
+
+static inline uint32_t granule_of(const void *address)
+{
+    return (uint32_t)((uintptr_t)address - (uintptr_t)kernel_heap.region.map) / GRANULE_BYTES;
+}
+
+static inline uint32_t granule_bit(const void *address)
+{
+    return 1U << granule_of(address) % WORD_BITS;
+}
+
+static inline void guard_clear(void)
+{
+    if (guard_is_needed())
+        __builtin_memset(live_starts, 0, sizeof(live_starts));
+}
+
+static inline void guard_enter(const void *address)
+{
+    if (guard_is_needed() && address != NULL)
+        live_starts[granule_of(address) / WORD_BITS] |= granule_bit(address);
+}
+
+/* Returns: false iff the guard is needed and knows of no live block at address. */
+static inline bool guard_lets_pass(const void *address)
+{
+    if (!guard_is_needed())
+        return true;
+    const struct heap_region *region = &kernel_heap.region;
+    uintptr_t offset = (uintptr_t)address - (uintptr_t)region->map; /* below: wraps, too large */
+    if (offset >= region->map_bytes + region->arena_bytes || offset % GRANULE_BYTES != 0)
+        return false;
+    return (live_starts[granule_of(address) / WORD_BITS] & granule_bit(address)) != 0;
+}
+
+static inline void guard_leave(const void *address)
+{
+    if (guard_is_needed())
+        live_starts[granule_of(address) / WORD_BITS] &= ~granule_bit(address);
+}
+
+/* --- the public functions ------------------------------------------------------------- */
 
 static bool is_power_of_two(uint32_t value)
 {
@@ -40,8 +109,16 @@ void kinitHeap(void)
     if (HEAP_STRATEGY.control_bytes > HEAP_CONTROL_BYTES_MAX)
         panic("kinitHeap: strategy %s wants %u control bytes, there are %u", HEAP_STRATEGY.name,
               HEAP_STRATEGY.control_bytes, (uint32_t)HEAP_CONTROL_BYTES_MAX);
+    guard_clear();
     HEAP_STRATEGY.init(&kernel_heap);
     initialised = true;
+}
+
+static inline void *allocate(uint32_t size, uint32_t align_bytes)
+{
+    void *block = HEAP_STRATEGY.alloc(&kernel_heap, size, align_bytes);
+    guard_enter(block);
+    return block;
 }
 
 void *kmalloc(uint32_t size)
@@ -49,7 +126,7 @@ void *kmalloc(uint32_t size)
     require_initialised("kmalloc");
     if (size == 0)
         return NULL;
-    return HEAP_STRATEGY.alloc(&kernel_heap, size, HEAP_ALIGNMENT_BYTES);
+    return allocate(size, HEAP_ALIGNMENT_BYTES);
 }
 
 void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
@@ -59,19 +136,22 @@ void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
         return NULL;
     if (align_bytes < HEAP_ALIGNMENT_BYTES)
         align_bytes = HEAP_ALIGNMENT_BYTES;
-    return HEAP_STRATEGY.alloc(&kernel_heap, size, align_bytes);
+    return allocate(size, align_bytes);
 }
 
 int8_t kfree(void *address)
 {
     if (address == NULL)
         return 0;
-    return HEAP_STRATEGY.free(&kernel_heap, address) ? 0 : -1;
+    if (!guard_lets_pass(address) || !HEAP_STRATEGY.free(&kernel_heap, address))
+        return -1;
+    guard_leave(address);
+    return 0;
 }
 
 uint32_t ksize(const void *address)
 {
-    if (address == NULL)
+    if (address == NULL || !guard_lets_pass(address))
         return 0;
     return HEAP_STRATEGY.usable(&kernel_heap, address);
 }
@@ -116,6 +196,21 @@ void *krealloc(void *address, uint32_t size)
 const struct heap_strategy *kheap_strategy(void)
 {
     return &HEAP_STRATEGY;
+}
+
+bool kheap_refuses_wrong_addresses(void)
+{
+    return HARDENING_CHECKS || (HEAP_STRATEGY.traits & HEAP_VALIDATES_FREE) != 0;
+}
+
+const char *kheap_hardening(void)
+{
+    return HARDENING_CHECKS ? "check" : "off";
+}
+
+uint32_t kheap_hardening_bytes(void)
+{
+    return guard_is_needed() ? sizeof(live_starts) : 0;
 }
 
 const struct heap *kheap(void)

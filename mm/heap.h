@@ -17,6 +17,7 @@
 #ifndef MM_HEAP_H
 #define MM_HEAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct heap_strategy;
@@ -41,7 +42,9 @@ void *kmalloc(uint32_t size);
 /*
  * Gives a block back.
  * Returns: 0 on success and for NULL, which does nothing; -1, with the heap
- * untouched, for an address that is not the start of a live block.
+ * untouched, for an address that is not the start of a live block. A kernel built with
+ * -Dhardening=off refuses such an address only if its strategy does so by itself; see
+ * kheap_refuses_wrong_addresses().
  */
 int8_t kfree(void *address);
 
@@ -75,6 +78,16 @@ uint32_t ksize(const void *address);
 
 /* The strategy this heap was built with: its name, traits and source. */
 const struct heap_strategy *kheap_strategy(void);
+
+/*
+ * Returns: whether kfree, krealloc and ksize refuse every address that is not a live
+ * block; where they do not, such an address damages the heap.
+ */
+bool kheap_refuses_wrong_addresses(void);
+
+/* The hardening this kernel was built with, and the memory it takes, in bytes. */
+const char *kheap_hardening(void);
+uint32_t kheap_hardening_bytes(void);
 
 /* The heap itself, for those who walk or check it. Never for allocating. */
 const struct heap *kheap(void);

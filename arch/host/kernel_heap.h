@@ -7,6 +7,11 @@
 #define ARCH_HOST_KERNEL_HEAP_H
 
 #include "heap_strategy.h"
+#include "region.h"
+
+enum {
+    KERNEL_HEAP_REGION_BYTES_MAX = REGION_MAP_BYTES_MAX * (1 + HEAP_BYTES_PER_MAP_BYTE)
+};
 
 extern struct heap kernel_heap;
 

@@ -7,10 +7,6 @@
 
 #include "kernel_heap.h"
 
-enum {
-    REGION_BYTES_MAX = REGION_MAP_BYTES_MAX * (1 + HEAP_BYTES_PER_MAP_BYTE),
-};
-
 static _Alignas(8) uint8_t control[HEAP_CONTROL_BYTES_MAX];
 
 struct heap kernel_heap = {.control = control};
@@ -19,8 +15,8 @@ void region_set(uint32_t map_bytes)
 {
     static uint8_t *memory;
     if (memory != NULL)
-        munmap(memory, REGION_BYTES_MAX);
-    memory = mmap(NULL, REGION_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+        munmap(memory, KERNEL_HEAP_REGION_BYTES_MAX);
+    memory = mmap(NULL, KERNEL_HEAP_REGION_BYTES_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
                   0);
     if (memory == MAP_FAILED) {
         perror("mmap");

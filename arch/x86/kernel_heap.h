@@ -13,6 +13,7 @@ extern uint8_t _kernelHeapArray[], _kernelHeap[];
 enum {
     KERNEL_HEAP_BYTES = HEAP_KIB * 1024, /* HEAP_KIB: -Dheap_kib */
     KERNEL_HEAP_MAP_BYTES = KERNEL_HEAP_BYTES / HEAP_BYTES_PER_MAP_BYTE,
+    KERNEL_HEAP_REGION_BYTES_MAX = KERNEL_HEAP_BYTES + KERNEL_HEAP_MAP_BYTES,
 };
 
 static _Alignas(8) uint8_t kernel_heap_control[HEAP_CONTROL_BYTES_MAX];

@@ -8,7 +8,9 @@
  * in front of it; HEAP_STRATEGY names that strategy's table. The table is const and
  * its definition is in sight, and so is the heap, whose region the machine's
  * kernel_heap.h gives: the compiler calls, or inlines, the strategy's own functions,
- * with the region's addresses folded into them. A test reads the disassembly.
+ * with the region's addresses folded into them. A test reads the disassembly. kmalloc
+ * and kfree themselves are never inlined: each heap has its code once, and its size can
+ * be compared.
  *
  * What a caller may get wrong, and what holds for every strategy alike, is decided
  * here and only here: zero sizes, NULL, products that overflow, alignments that are
@@ -121,7 +123,7 @@ static inline void *allocate(uint32_t size, uint32_t align_bytes)
     return block;
 }
 
-void *kmalloc(uint32_t size)
+__attribute__((noinline)) void *kmalloc(uint32_t size)
 {
     require_initialised("kmalloc");
     if (size == 0)
@@ -139,7 +141,7 @@ void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
     return allocate(size, align_bytes);
 }
 
-int8_t kfree(void *address)
+__attribute__((noinline)) int8_t kfree(void *address)
 {
     if (address == NULL)
         return 0;

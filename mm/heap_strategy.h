@@ -8,9 +8,6 @@
  * region or in the control block, so that one program can run a thousand heaps.
  * It includes this header and nothing of kernel/ or arch/, and it knows nothing of
  * hardening, statistics, locks or measuring: the front door, heap.c, owns those.
- *
- * Functions whose names contain "walk" or "check" inspect a heap and never serve a
- * request; the linker script counts the others as the strategy's code size.
  */
 #ifndef MM_HEAP_STRATEGY_H
 #define MM_HEAP_STRATEGY_H

@@ -21,6 +21,7 @@ struct host_heap *rig_heap(const char *picture)
 {
     uint32_t blocks = (uint32_t)strlen(picture);
     struct host_heap *host = host_heap_new(tested_strategy, blocks);
+    memset(host->heap.region.arena, 0, host->heap.region.arena_bytes);
     for (uint32_t i = 0; i < blocks; i++)
         host->heap.region.map[i] = byte_of(picture[i]);
     return host;

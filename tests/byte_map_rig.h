@@ -21,7 +21,10 @@ struct placement {
     uint32_t rover_after;
 };
 
-/* Makes a heap of tested_strategy whose map is what the picture shows. */
+/*
+ * Makes a heap of tested_strategy whose map is what the picture shows. Its arena is all
+ * zero: who reads on behind the map sees free blocks.
+ */
 struct host_heap *rig_heap(const char *picture);
 
 /* Fails the test, with claim, unless the map is what the picture shows. */

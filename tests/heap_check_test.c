@@ -99,6 +99,7 @@ static const struct script scripts[] = {
 
     {"the first block starts late", "H1", 0, 0, {HOLE(8, 512)}, 1},
     {"a gap between two blocks", "H1", 0, 0, {META(0, 8), HOLE(16, 504)}, 2},
+    {"a gap, and as much too far", "H1", 0, 0, {META(0, 8), HOLE(16, 512)}, 2},
     {"two blocks overlap", "H1", 0, 0, {META(0, 8), LIVE(8, 64, 8, 64), HOLE(64, 456)}, 3},
     {"a block twice", "H1", 0, 0, {META(0, 8), HOLE(8, 512), HOLE(8, 512)}, 3},
     {"a block ends behind the region", "H1", 0, 0, {META(0, 8), HOLE(8, 520)}, 2},

@@ -15,7 +15,7 @@
 #include "console.h"
 #include "symbols.h"
 
-extern const uint8_t _text_start[], _text_end[], _heap_code_start[], _heap_text_end[];
+extern const uint8_t _text_start[], _text_end[], _heap_text_start[], _heap_text_end[];
 extern const uint8_t kernelStack[], kernelStackTop[], heapStack[], heapStackTop[];
 
 enum { LINES_MAX = 32, CALL_RELATIVE = 0xe8, CALL_RELATIVE_BYTES = 5, CALL_INDIRECT = 0xff };
@@ -112,7 +112,7 @@ static uint32_t scan(uint32_t esp)
 
 static bool keeps_frame_pointers(uint32_t eip)
 {
-    return eip < (uintptr_t)_heap_code_start || eip >= (uintptr_t)_heap_text_end;
+    return eip < (uintptr_t)_heap_text_start || eip >= (uintptr_t)_heap_text_end;
 }
 
 /* Follows the records; a call that repeats itself, as a runaway recursion's, takes one line. */

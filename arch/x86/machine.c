@@ -6,6 +6,7 @@
 #include "ports.h"
 #include "screen.h"
 #include "serial.h"
+#include "symbols.h"
 
 enum { QEMU_EXIT_PORT = 0xf4, QEMU_DEBUG_PORT = 0xe9 };
 
@@ -13,7 +14,6 @@ enum { QEMU_EXIT_PORT = 0xf4, QEMU_DEBUG_PORT = 0xe9 };
 static const uint32_t exit_values[] = {
     [MACHINE_DONE] = 16, [MACHINE_FAILED] = 17, [MACHINE_PANICKED] = 18};
 
-extern const uint8_t _heap_text_start[], _heap_text_end[];
 extern const uint8_t _heap_rodata_start[], _heap_rodata_end[];
 extern uint32_t heapStack[], heapStackTop[];
 
@@ -107,6 +107,5 @@ uint32_t machine_stack_depth_bytes(void)
 
 uint32_t machine_heap_text_bytes(void)
 {
-    return (uint32_t)(_heap_text_end - _heap_text_start) +
-           (uint32_t)(_heap_rodata_end - _heap_rodata_start);
+    return heap_text_bytes + (uint32_t)(_heap_rodata_end - _heap_rodata_start);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of the kernel's functions, for backtraces. The kernel is linked twice: once
+ * What the kernel knows of its own code: names, for backtraces, and the heap's size. The kernel is linked twice: once
  * to learn its addresses, and again with the table that symbols.py made of them. The
  * table lies behind the code, so that the addresses stay as they were.
  */
@@ -13,6 +13,9 @@ struct symbol {
     uint32_t address;
     const char *name;
 };
+
+/* The size of the code that serves the heap's callers; 0 in the first link. */
+extern const uint32_t heap_text_bytes;
 
 /* Sorted by address. The first link's table is empty. */
 extern const struct symbol symbol_table[];

@@ -106,6 +106,16 @@ class TheKernel(unittest.TestCase):
         for function in ("kmalloc", "kfree", "kernel_main", "panic", "measuredCall"):
             self.assertIn(at[function], found, f"{function} moved between the two links")
 
+    def test_the_heaps_code_is_counted_and_what_inspects_it_is_not(self):
+        text = (self.kernel.parent / f"symbols-{STRATEGY}.asm").read_text()
+        counted = int(re.search(r"heap_text_bytes: dd (\d+)", text)[1])
+        sizes = {words[3]: int(words[1], 16) for words in
+                 (line.split() for line in output_of("nm", "-S", self.kernel).splitlines())
+                 if len(words) == 4}
+        at = symbols(self.kernel)
+        self.assertGreaterEqual(counted, sizes["kmalloc"] + sizes["kfree"] + sizes["krealloc"])
+        self.assertLess(counted, at["_heap_text_end"] - at["_heap_text_start"])
+
 
 class TheImage(unittest.TestCase):
     """los.elf and los.iso."""

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""The commands behind `heaplab`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn, Optional, Sequence
+
+from lab import ROOT, build
+from lab.errors import InputError, Interrupted, LabError
+from lab.process import stop_signals_raise
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports what is wrong in the one line that every error of heaplab is."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; '{self.prog} --help' says more")
+
+
+def _number_above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise ValueError
+    return value
+
+
+def _workers(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1024:
+        raise ValueError
+    return value
+
+
+_number_above_zero.__name__ = "number of seconds"
+_workers.__name__ = "number of jobs"
+
+
+def _compare_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="heaplab compare", allow_abbrev=False,
+        description="Replay traces on kernel heaps, and compare speed, worst case, memory and"
+        " robustness. Prints a table; writes the figures as JSON and as a page.")
+    parser.add_argument("--strategies", metavar="A,B", help="only these (default: all)")
+    parser.add_argument("--traces", nargs="+", metavar="FILE",
+                        help=".rep or .rep.gz files, or names of shipped traces such as linux-boot"
+                        " (default: all shipped)")
+    parser.add_argument("--heap-kib", default="1024", metavar="N",
+                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE",
+                        help="where the figures go (default: heaplab-results/results.json)")
+    parser.add_argument("--html", type=Path, metavar="FILE",
+                        help="where the page goes (default: heaplab-results/report.html)")
+    parser.add_argument("--quick", action="store_true",
+                        help="only the beginning of each trace: done in 20 seconds")
+    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
+                        help="tcg counts instructions, the same everywhere; kvm measures cycles of"
+                        " this machine (default: tcg)")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="boots at the same time (default: one for each core)")
+    parser.add_argument("--time-limit", type=_number_above_zero, metavar="SECONDS",
+                        help="kill a boot that comes no further for so long (default: 60, more for"
+                        " large heaps)")
+    return parser
+
+
+def compare(argv: Sequence[str]) -> int:
+    """Check what is asked for, then measure, print and write."""
+    options = _compare_parser().parse_args(argv)
+    from lab import compare as command  # needs rich, which --help does not
+    request = command.check(
+        strategies=options.strategies, traces=options.traces, heap_kib=options.heap_kib,
+        quick=options.quick, accel=options.accel, workers=options.jobs,
+        stall_seconds=options.time_limit)
+    return command.run(request, options.json or command.DEFAULT_JSON,
+                       options.html or command.DEFAULT_HTML)
+
+
+def test(argv: Sequence[str]) -> int:
+    """Configure `build/` if it is not, then become `meson test`."""
+    directory = ROOT / "build"
+    if argv and argv[0] in ("-h", "--help"):
+        print("usage: heaplab test [ARGUMENT ...]\n\n"
+              "Build everything and run all tests, in build/. The arguments are those of\n"
+              "'meson test': names of tests, --suite NAME, --list, ...")
+        return 0
+    if not build.is_configured(directory):
+        done = subprocess.run(build.setup_command(directory, {}), check=False)
+        if done.returncode:
+            return 1
+    sys.stdout.flush()
+    command = [build.meson(), "test", "-C", str(directory), *argv]
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        raise LabError(f"{command[0]} cannot be started: {error.strerror}") from error
+
+
+COMMANDS = {"compare": compare, "test": test}
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Carry out one command; every error is one line, and a log below it where there is one."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        with stop_signals_raise():
+            if not argv or argv[0] not in COMMANDS:
+                raise InputError(f"the commands are: {', '.join(COMMANDS)}")
+            return COMMANDS[argv[0]](argv[1:])
+    except LabError as error:
+        print(f"heaplab: error: {error.message}", file=sys.stderr)
+        for line in error.log:
+            print(f"    {line}", file=sys.stderr)
+        return error.status
+    except Interrupted as stop:
+        print(f"heaplab: ended by {signal.Signals(stop.status - 128).name};"
+              " earlier results are as they were", file=sys.stderr)
+        return stop.status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

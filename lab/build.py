@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""Meson, asked for what the lab needs: the strategies, their kernels, and how they were built."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
+
+from lab import ROOT, process
+from lab.errors import RunError
+
+CROSS_FILE = ROOT / "cross" / "i686.ini"
+
+# What the results depend on is what the project says, not what the caller's environment adds.
+_OVERRIDES = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "CC_LD", "CC_FOR_BUILD", "CFLAGS_FOR_BUILD",
+              "CPPFLAGS_FOR_BUILD", "LDFLAGS_FOR_BUILD")
+_FLAGS_WITH_FILE = ("-o", "-MF", "-MQ", "-MT", "-include", "-isystem")
+_FLAGS_DROPPED = ("-c", "-MD", "-MMD", "-fcolor-diagnostics", "-fdiagnostics-color=always")
+
+
+def meson() -> str:
+    """The meson to call: Debian's if it is there, because a tool of that name may come first."""
+    return "/usr/bin/meson" if os.access("/usr/bin/meson", os.X_OK) else \
+        shutil.which("meson") or "meson"
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment without what would change how kernels are compiled."""
+    return {name: value for name, value in os.environ.items() if name not in _OVERRIDES}
+
+
+def lab_root() -> Path:
+    """Where the lab keeps its builds and unpacked traces: LAB_BUILD_ROOT, or build/lab."""
+    return Path(os.environ.get("LAB_BUILD_ROOT") or ROOT / "build" / "lab").absolute()
+
+
+def setup_command(directory: Path, options: Mapping[str, object]) -> list[str]:
+    """The command that configures `directory`."""
+    return [meson(), "setup", str(directory), str(ROOT), "--cross-file", str(CROSS_FILE),
+            *(f"-D{name}={value}" for name, value in options.items())]
+
+
+def is_configured(directory: Path) -> bool:
+    """True iff a finished `meson setup` of this very source tree stands in `directory`."""
+    try:
+        info = json.loads((directory / "meson-info" / "meson-info.json").read_text("utf-8"))
+        places = info["directories"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return (directory / "build.ninja").is_file() and \
+        Path(places["source"]) == ROOT and Path(places["build"]) == directory.absolute()
+
+
+def _introspect(*arguments: str) -> Any:
+    return json.loads(_output([meson(), "introspect", *arguments], ROOT))
+
+
+def strategies() -> list[str]:
+    """Every strategy the project knows, in the order of its option `strategies`."""
+    for option in _introspect(str(ROOT / "meson.build"), "--buildoptions"):
+        if option["name"] == "strategies":
+            return list(option["choices"])
+    raise RunError("the project has no build option 'strategies'")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One thing to build and to run."""
+
+    path: Path
+    target: str
+    """What `meson compile` calls it."""
+
+
+class Build:
+    """One configured build directory of the lab: the kernels of one heap size."""
+
+    def __init__(self, heap_kib: int, root: Optional[Path] = None) -> None:
+        self.heap_kib = heap_kib
+        self.directory = (root or lab_root()) / f"kib-{heap_kib}"
+        self._programs: dict[str, Program] = {}
+
+    def prepare(self, names: Sequence[str], say: Callable[[str], None]) -> None:
+        """Configure if need be, and bring the programs `names` up to date.
+
+        Raises RunError with the build's output if it fails.
+        """
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked(say):
+            self._configure(say)
+            self._programs = self._find(names)
+            self._compile(say)
+
+    def program(self, name: str) -> Path:
+        """The file of a prepared program."""
+        return self._programs[name].path
+
+    def _configure(self, say: Callable[[str], None]) -> None:
+        options = {"heap_kib": self.heap_kib, "hardening": "off"}
+        if not is_configured(self.directory):
+            shutil.rmtree(self.directory, ignore_errors=True)
+            say(f"configuring the build for {self.heap_kib} KiB")
+            self._meson("the configuration", setup_command(self.directory, options))
+            return
+        known = {option["name"]: option for option in
+                 _introspect(str(self.directory), "--buildoptions")}
+        if any(known[name]["value"] != value for name, value in options.items()) or \
+                set(known["strategies"]["value"]) != set(known["strategies"]["choices"]):
+            self._meson("the configuration",
+                        [*setup_command(self.directory, options), "--wipe"])
+
+    def _compile(self, say: Callable[[str], None]) -> None:
+        if any(not program.path.exists() for program in self._programs.values()):
+            say(f"building {len(self._programs)} programs for {self.heap_kib} KiB")
+        self._meson("the build", [meson(), "compile", "-C", str(self.directory),
+                                  *(program.target for program in self._programs.values())])
+
+    def _meson(self, what: str, command: Sequence[str]) -> None:
+        lines: list[str] = []
+        outcome = process.wait_for(
+            process.run(command, on_line=lines.append, env=environment(), cwd=ROOT))
+        if outcome.status:
+            raise RunError(f"{what} in {self.directory} failed; its output:",
+                           (*lines, *(line for line in outcome.tail if line not in lines)))
+
+    def _find(self, names: Sequence[str]) -> dict[str, Program]:
+        """Find the targets whose output is called as `names` say."""
+        wanted = set(names)
+        found: dict[str, Program] = {}
+        for target in _introspect(str(self.directory), "--targets"):
+            for path in map(Path, target["filename"]):
+                if path.name in wanted:
+                    folder = Path(target["defined_in"]).parent.relative_to(ROOT)
+                    found[path.name] = Program(path, str(folder / target["name"]))
+        if missing := sorted(wanted - set(found)):
+            raise RunError(f"the project builds no {', '.join(missing)}")
+        return {name: found[name] for name in names}
+
+    @contextlib.contextmanager
+    def _locked(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Hold the directory against another compare that would build in it at the same time."""
+        with open(f"{self.directory}.lock", "w", encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"waiting for another build in {self.directory}")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def provenance(self, strategy: str) -> dict[str, dict[str, object]]:
+        """Compiler and flags of the kernel's and of the Linux program's copy of a strategy."""
+        answer: dict[str, dict[str, object]] = {}
+        for name, program in (("kernel", f"los-{strategy}.elf"), ("search", f"host-{strategy}")):
+            command = self._compile_command(self._programs[program].path, f"mm/{strategy}.c")
+            said = _output([command[0], "--version"], self.directory)
+            answer[name] = {"compiler": said.partition("\n")[0],
+                            "flags": _flags(command[1:], self.directory)}
+        return answer
+
+    def _compile_command(self, program: Path, source: str) -> list[str]:
+        """The compiler call through which `source` comes into `program`."""
+        ninja = shutil.which("ninja") or "ninja"
+        commands = _output([ninja, "-t", "commands", str(program.relative_to(self.directory))],
+                           self.directory)
+        for command in map(shlex.split, commands.splitlines()):
+            if "-c" in command and self._brings(command[-1], source):
+                return command
+        raise RunError(f"{program.name} is not made from {source}")
+
+    def _brings(self, compiled: str, source: str) -> bool:
+        """True iff the compiled file is `source`, or includes it (Meson's unity builds)."""
+        if compiled.endswith(source):
+            return True
+        with contextlib.suppress(OSError):
+            text = (self.directory / compiled).read_text("utf-8", "replace")
+            return "-unity" in compiled and f"{source}>" in text.replace('"', ">")
+        return False
+
+
+def _output(command: Sequence[str], directory: Path) -> str:
+    """What a command prints.
+
+    Raises RunError with it if the command fails.
+    """
+    try:
+        done = subprocess.run(command, cwd=directory, env=environment(), text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise RunError(f"{command[0]} cannot be started: {error.strerror}") from error
+    if done.returncode:
+        raise RunError(f"'{shlex.join(command)}' failed",
+                       (done.stdout + done.stderr).splitlines())
+    return done.stdout
+
+
+def _flags(arguments: Sequence[str], directory: Path) -> list[str]:
+    """The flags that matter to the code, the same in whatever directory the project lies."""
+    flags: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in _FLAGS_WITH_FILE:
+            next(rest, None)
+        elif argument.startswith("-I") or argument in _FLAGS_DROPPED \
+                or not argument.startswith("-"):
+            continue
+        elif str(ROOT) not in argument and str(directory) not in argument:
+            flags.append(argument)
+    return flags

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: MIT
+"""`heaplab compare`: every strategy replays every trace, and one table says how they did.
+
+For each strategy and trace one boot in QEMU counts instructions, and one Linux process of the
+same heap sources searches the smallest memory in which the trace runs. Input is checked before
+anything is started; results are written when all of them are there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Optional, Protocol, Sequence
+
+from rich.console import Console
+
+from lab import process, qemu, results, trace
+from lab.build import Build, lab_root, strategies as known_strategies
+from lab.errors import InputError, RunError
+from lab.progress import Board, duration
+from lab.schedule import COUNT, SMALLEST, Job, Plan, carry_out
+from lab.trace import Trace
+
+HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
+DEFAULT_JSON = Path("heaplab-results/results.json")
+DEFAULT_HTML = Path("heaplab-results/report.html")
+
+QUICK_OPERATIONS = 8000
+"""What --quick replays of each trace, so that 3 strategies on 5 traces take 20 s on 2 cores."""
+
+STALL_SECONDS = 60.0
+"""How long a boot may come no further, for a heap of 1 MiB and a trace of 100,000 operations."""
+
+_SEARCH_PATIENCE = 30
+"""How much longer than a boot a search may be silent: it replays the trace some thirty times."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a comparison is asked for; all of it has been checked."""
+
+    strategies: Sequence[str]
+    traces: Sequence[Trace]
+    heap_kib: int = HEAP_KIB_DEFAULT
+    operations_limit: Optional[int] = None
+    accel: str = "tcg"
+    workers: int = 1
+    stall_seconds: Optional[float] = None
+
+    def operations(self, of: Trace) -> int:
+        """How many operations of a trace are replayed."""
+        return min(of.operations, self.operations_limit or of.operations)
+
+    @property
+    def unit(self) -> str:
+        return "instructions" if self.accel == "tcg" else "cycles"
+
+    def stall_limit(self, operations: int) -> float:
+        """How long a boot may come no further: costs grow with the heap, steps with the trace."""
+        return self.stall_seconds or STALL_SECONDS * max(1.0, self.heap_kib / 1024) \
+            * max(1.0, operations / 100_000)
+
+
+class Programs(Protocol):
+    """Where the built programs are."""
+
+    def program(self, name: str) -> Path:
+        """The file of the program called `name`."""
+
+
+class Answer:
+    """What a LOS kernel, or its Linux twin, says while it works (docs/runner.md)."""
+
+    def __init__(self, on_progress: Callable[[int, int], None]) -> None:
+        self._on_progress = on_progress
+        self.results: list[str] = []
+        self.complaint = ""
+
+    def line(self, text: str) -> None:
+        """Take the next line."""
+        kind, _, rest = text.partition(": ")
+        if kind == "progress":
+            done, _, total = rest.partition(" ")
+            if done.isdigit() and total.isdigit():
+                self._on_progress(int(done), int(total))
+        elif kind == "result":
+            self.results.append(rest)
+        elif kind in ("error", "panic") and not self.complaint:
+            self.complaint = text
+
+    def result(self, what: str) -> Any:
+        """The one result.
+
+        Raises RunError unless there is exactly one, and it is JSON.
+        """
+        if len(self.results) != 1:
+            raise RunError(f"{what}: there are {len(self.results)} results where one was due")
+        try:
+            return json.loads(self.results[0])
+        except ValueError as error:
+            raise RunError(f"{what}: the result is not JSON: {error}") from None
+
+
+class Measurement:
+    """Carries out the jobs of one comparison."""
+
+    def __init__(self, request: Request, programs: Programs, scratch: Path) -> None:
+        self._request = request
+        self._programs = programs
+        self._traces = {one.name: one for one in request.traces}
+        self._files = _unpack(request.traces, scratch)
+        self.plan = Plan(Job(kind, strategy, one.name, request.operations(one))
+                         for strategy in request.strategies for one in request.traces
+                         for kind in (COUNT, SMALLEST))
+        self._answers: dict[tuple[str, str, str], Any] = {}
+
+    async def perform(self, job: Job) -> None:
+        """Carry out one job and keep its answer."""
+        answer = await (self._count(job) if job.kind == COUNT else self._search(job))
+        self._answers[job.kind, job.strategy, job.trace] = answer
+
+    async def _count(self, job: Job) -> Any:
+        words = ["run=replay", f"unit={self._request.unit}"]
+        if self._request.operations_limit:
+            words.append(f"operations={job.operations}")
+        machine = qemu.Machine(
+            kernel=self._programs.program(f"los-{job.strategy}.elf"), append=" ".join(words),
+            module=self._files[job.trace], count=self._request.unit == "instructions",
+            accel=self._request.accel,
+            memory_mib=_memory_mib(self._request.heap_kib, self._traces[job.trace]))
+        clock = process.Clock(None, self._request.stall_limit(job.operations))
+        answer = self._listener(job, clock)
+        outcome = await qemu.boot(machine, clock=clock, on_line=answer.line)
+        if failure := qemu.verdict(outcome):
+            raise _failure(job, "the kernel", failure, answer, outcome)
+        raw = answer.result(str(job))
+        results.check_kernel_record(raw)
+        due = {"strategy": job.strategy, "heap_kib": self._request.heap_kib,
+               "unit": self._request.unit, "operations": job.operations}
+        for name, value in due.items():
+            if raw[name] != value:
+                raise RunError(f"{job}: the result's {name} is {raw[name]!r}, not {value!r}")
+        return raw
+
+    async def _search(self, job: Job) -> Any:
+        command = [str(self._programs.program(f"host-{job.strategy}")), "run=smallest"]
+        if self._request.operations_limit:
+            command.append(f"operations={job.operations}")
+        clock = process.Clock(
+            None, self._request.stall_limit(job.operations) * _SEARCH_PATIENCE)
+        answer = self._listener(job, clock)
+        outcome = await process.run([*command, str(self._files[job.trace])], clock=clock,
+                                    on_line=answer.line)
+        if outcome.stopped or outcome.status:
+            failure = f"{outcome.stopped} and was killed" if outcome.stopped else \
+                f"ended with status {outcome.status}"
+            raise _failure(job, "the search", failure, answer, outcome)
+        raw = answer.result(str(job))
+        if not isinstance(raw, dict) or not isinstance(raw.get("smallest_total_bytes"), int):
+            raise RunError(f"{job}: the result has no 'smallest_total_bytes'")
+        return raw
+
+    def _listener(self, job: Job, clock: process.Clock) -> Answer:
+        furthest = 0
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal furthest
+            if done > furthest:
+                furthest = done
+                clock.renew()
+                self.plan.advance(job, done / total)
+
+        return Answer(on_progress)
+
+    def records(self) -> list[results.Record]:
+        """One record for each strategy and trace.
+
+        Raises RunError if a kernel and the trace disagree on what was requested.
+        """
+        records = []
+        for one in self._request.traces:
+            peak = trace.peak_requested_bytes(one, self._request.operations(one))
+            for strategy in self._request.strategies:
+                raw = self._answers[COUNT, strategy, one.name]
+                if not raw["failures"] and raw["peak_requested_bytes"] != peak:
+                    raise RunError(
+                        f"{strategy} on {one.name}: the kernel saw {raw['peak_requested_bytes']}"
+                        f" bytes requested at once, the trace requests {peak}")
+                search = self._answers[SMALLEST, strategy, one.name]
+                records.append(results.record(
+                    raw, one, search["smallest_total_bytes"], peak,
+                    self._request.operations_limit))
+        return records
+
+
+def _failure(job: Job, who: str, what: str, answer: Answer,
+             outcome: process.Outcome) -> RunError:
+    said = f" ({answer.complaint})" if answer.complaint else ""
+    return RunError(f"{job}: {who} {what}{said}; the end of its log:", outcome.tail)
+
+
+def _unpack(traces: Sequence[Trace], directory: Path) -> dict[str, Path]:
+    """Files with the plain text of `traces`, by name; kept, since their names say their content."""
+    files = {one.name: directory / f"{one.sha256}.rep" for one in traces}
+    results.write_files({files[one.name]: one.text.decode() for one in traces
+                         if not files[one.name].exists()})
+    return files
+
+
+def _memory_mib(heap_kib: int, of: Trace) -> int:
+    """RAM of the machine: the heap, the trace, the runner's tables, and room to spare."""
+    tables_bytes = len(of.text) + 64 * (of.operations + of.ids)
+    return 128 + 64 * -(-(heap_kib * 1040 + tables_bytes) // (64 << 20))
+
+
+def check(*, strategies: Optional[str], traces: Optional[Sequence[str]], heap_kib: str,
+          quick: bool, accel: str, workers: Optional[int],
+          stall_seconds: Optional[float]) -> Request:
+    """Turn what the command line says into a request.
+
+    Raises InputError for the first thing that is wrong.
+    """
+    if accel == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        raise InputError("--accel kvm: /dev/kvm cannot be opened; leave the option away to count"
+                         " instructions without it")
+    return Request(
+        heap_kib=_checked_heap_kib(heap_kib),
+        strategies=_checked_strategies(strategies, known_strategies()),
+        traces=trace.read_all(traces or trace.shipped()),
+        operations_limit=QUICK_OPERATIONS if quick else None, accel=accel,
+        workers=workers or len(os.sched_getaffinity(0)), stall_seconds=stall_seconds)
+
+
+def _checked_heap_kib(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or \
+            not HEAP_KIB_MIN <= int(text[:9]) <= HEAP_KIB_MAX:
+        raise InputError(f"--heap-kib {text}: the heap's size is a number of KiB"
+                         f" from {HEAP_KIB_MIN} to {HEAP_KIB_MAX}")
+    return int(text)
+
+
+def _checked_strategies(text: Optional[str], known: Sequence[str]) -> list[str]:
+    chosen = [name.strip() for name in text.split(",")] if text is not None else list(known)
+    for name in chosen:
+        if name not in known:
+            raise InputError(f"there is no strategy {name!r}; choose from: {', '.join(known)}")
+    return list(dict.fromkeys(chosen))
+
+
+def run(request: Request, json_path: Path, html_path: Path) -> int:
+    """Carry out a comparison, print its table, and write its files."""
+    results.check_writable([json_path, html_path])
+    console = Console(stderr=True)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(f"heaplab: {text}", markup=False, highlight=False, soft_wrap=True)
+
+    build = Build(request.heap_kib)
+    build.prepare([name for strategy in request.strategies
+                   for name in (f"los-{strategy}.elf", f"host-{strategy}")], say)
+    measurement = Measurement(request, build, lab_root() / "traces")
+    say(f"{len(request.strategies)} strategies on {len(request.traces)} traces, {request.heap_kib}"
+        f" KiB: {measurement.plan.total} jobs on {request.workers} cores")
+    with Board(console, request.workers) as board:
+        process.wait_for(
+            carry_out(measurement.plan, request.workers, measurement.perform, board))
+    document = results.document(
+        settings=_settings(request), build={strategy: build.provenance(strategy)
+                                            for strategy in sorted(request.strategies)},
+        traces=request.traces, records=measurement.records(),
+        host=results.host(request.accel, _qemu_version(),
+                          {str(job): seconds for job, seconds
+                           in measurement.plan.durations.items()},
+                          time.monotonic() - started))
+    publish(document, json_path, html_path)
+    say(f"{json_path} and {html_path} written, {duration(time.monotonic() - started)} in all")
+    return 0
+
+
+def _settings(request: Request) -> dict[str, Any]:
+    return {
+        "strategies": list(request.strategies),
+        "traces": [one.name for one in request.traces],
+        "heap_kib": request.heap_kib,
+        "operations_limit": request.operations_limit,
+        "unit": request.unit,
+    }
+
+
+def publish(document: results.Document, json_path: Path, html_path: Path) -> None:
+    """Write the document and its page, and print its table."""
+    from lab import report, table  # matplotlib takes a second to load: only now
+    page = report.page(document)
+    results.write_files({json_path: results.to_json(document) + "\n", html_path: page})
+    table.show(document, sys.stdout)
+
+
+def _qemu_version() -> str:
+    program = qemu.FIRMWARES["bios"].program
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, check=False).stdout
+    except OSError:
+        return ""
+    return said.partition("\n")[0]

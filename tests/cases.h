@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups of test cases. Every strategy is put through common_cases; what only one
- * strategy promises (where it places a block, which mutant breaks which invariant) is
- * in tests/<name>-cases.c, which defines <name>_cases (a dash becomes an underscore).
- * The build finds that file by its name.
+ * Groups of test cases. A strategy is put through those that its table makes apply; none
+ * skips itself, since cmocka's TAP shows a skipped case as one that failed.
+ *
+ * What only one strategy promises (where it places a block, which mutant breaks which
+ * invariant) is in tests/<name>-cases.c, which defines <name>_cases (a dash becomes an
+ * underscore). The build finds that file by its name.
  */
 #ifndef TESTS_CASES_H
 #define TESTS_CASES_H
@@ -20,6 +22,8 @@ struct cases {
     size_t count;
 };
 
-extern const struct cases common_cases;
+extern const struct cases common_cases;     /* for every strategy */
+extern const struct cases resizing_cases;   /* for those that have a resize */
+extern const struct cases validating_cases; /* for those with HEAP_VALIDATES_FREE */
 
 #endif

@@ -23,20 +23,33 @@ static const struct {
 #include "strategies.inc"
 };
 
-enum { SUBJECTS = sizeof(subjects) / sizeof(subjects[0]) };
+enum { SUBJECTS = sizeof(subjects) / sizeof(subjects[0]), TESTS_MAX = 100 };
+
+/* Tests put one behind the other, for one run and one TAP plan. */
+struct plan {
+    struct CMUnitTest tests[TESTS_MAX];
+    size_t count;
+};
+
+static void add(struct plan *plan, const struct cases *cases)
+{
+    if (cases->count > TESTS_MAX - plan->count)
+        abort();
+    memcpy(plan->tests + plan->count, cases->tests, cases->count * sizeof(*cases->tests));
+    plan->count += cases->count;
+}
 
 static int run(const struct heap_strategy *strategy, const struct cases *own)
 {
-    size_t own_count = own != NULL ? own->count : 0;
-    struct CMUnitTest *tests = calloc(common_cases.count + own_count, sizeof(*tests));
-    if (tests == NULL)
-        return EXIT_FAILURE;
-    memcpy(tests, common_cases.tests, common_cases.count * sizeof(*tests));
+    static struct plan plan;
+    add(&plan, &common_cases);
+    if (strategy->resize != NULL)
+        add(&plan, &resizing_cases);
+    if ((strategy->traits & HEAP_VALIDATES_FREE) != 0)
+        add(&plan, &validating_cases);
     if (own != NULL)
-        memcpy(tests + common_cases.count, own->tests, own_count * sizeof(*tests));
-    int failed = _cmocka_run_group_tests(strategy->name, tests, common_cases.count + own_count,
-                                         NULL, NULL);
-    free(tests);
+        add(&plan, own);
+    int failed = _cmocka_run_group_tests(strategy->name, plan.tests, plan.count, NULL, NULL);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

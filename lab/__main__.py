@@ -94,7 +94,7 @@ def test(argv: Sequence[str]) -> int:
         if done.returncode:
             return 1
     sys.stdout.flush()
-    command = [build.meson(), "test", "-C", str(directory), *argv]
+    command = [build.meson(), "test", "-C", str(directory), "--print-errorlogs", *argv]
     try:
         os.execvp(command[0], command)
     except OSError as error:

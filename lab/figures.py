@@ -22,7 +22,7 @@ from lab.table import ordered
 BLUE, SKY, ORANGE, VERMILION, GREEN = "#0072B2", "#A6D3EE", "#E69F00", "#D55E00", "#009E73"
 GREY = "#777777"
 
-_WIDTH_INCHES = 5.4
+_WIDTH_INCHES = 4.6
 _ROW_INCHES = 0.27
 _STYLE = {
     "svg.hashsalt": "los-heap-lab",
@@ -78,14 +78,14 @@ def cost(document: Document) -> str:
         panels[-1].set_xscale("log")
         panels[-1].xaxis.set_major_formatter(FuncFormatter(_power))
         panels[-1].set_xlabel(f"{document['settings']['unit']} per operation (logarithmic)")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center" if _outside() else
-                      "upper right", ncol=3)
+        _legend_above(panels[0], entries=3)
         return _svg(figure)
 
 
-def _outside() -> bool:
-    return tuple(map(int, matplotlib.__version__.split(".")[:2])) >= (3, 7)
+def _legend_above(axes: Axes, entries: int) -> None:
+    """A legend beside the title of the first panel, where it hides no figure."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1.01, 0.97), ncol=entries, borderpad=0,
+                borderaxespad=0.3, handletextpad=0.4, columnspacing=1.2)
 
 
 def _cost_panel(axes: Axes, trace: str, records: Sequence[Record]) -> None:
@@ -126,7 +126,7 @@ def tightness(document: Document) -> str:
             axes.set_xlim(0, 1.12)
             axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
             _name_rows(axes, records)
-        panels[-1].set_xlabel("bytes requested at once / smallest total memory (1 is perfect)")
+        panels[-1].set_xlabel("bytes requested at once / smallest total memory")
         return _svg(figure)
 
 
@@ -146,7 +146,7 @@ def holes(document: Document, trace: str) -> str:
             axes.set_ylabel("KiB")
             axes.yaxis.set_major_locator(MaxNLocator(4))
         panels[0].set_ylim(bottom=0)
-        panels[0].legend(loc="upper right", ncol=2, borderaxespad=0.1)
+        _legend_above(panels[0], entries=2)
         panels[-1].set_xlabel("operations replayed")
         panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
         panels[-1].xaxis.set_major_locator(MaxNLocator(5))

@@ -35,8 +35,8 @@ def pictures(document: Document) -> list[Picture]:
     made = [
         Picture("Cost per operation",
                 f"{unit.capitalize()} for one kmalloc, krealloc or kfree: the mean, the worst one"
-                " in a thousand, and the worst of all. Left is better; each tick is ten times the"
-                " one before.",
+                " in a thousand, and the worst of all. Left is better; each labelled step"
+                " is ten times the one before.",
                 figures.cost(document)),
         Picture("Tightness",
                 "Most bytes requested at once, divided by the smallest total memory in which the"

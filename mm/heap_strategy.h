@@ -88,7 +88,8 @@ struct heap_strategy {
     /*
      * Requires: size >= 1; align a power of two >= HEAP_ALIGNMENT_BYTES.
      * Returns: a block of at least size bytes at a multiple of align, or NULL, for
-     * every size up to 0xFFFFFFFF; on NULL nothing has changed.
+     * every size up to 0xFFFFFFFF; on NULL no live block and no sum of free bytes has
+     * changed (cached blocks may have been merged in the attempt).
      */
     void *(*alloc)(const struct heap *heap, uint32_t size, uint32_t align);
 
@@ -108,7 +109,8 @@ struct heap_strategy {
      * Optional, may be NULL. Makes a live block large enough for size bytes where it
      * lies, and gives back what it no longer needs.
      * Requires: address is a live block (the front door asked usable); size >= 1.
-     * Returns: true iff the block now holds size bytes; false changes nothing.
+     * Returns: true iff the block now holds size bytes; false changes nothing. It is no
+     * allocation to a placement policy: a rover stays where it is.
      */
     bool (*resize)(const struct heap *heap, void *address, uint32_t size);
 

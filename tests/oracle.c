@@ -135,7 +135,8 @@ static void step_wrong_address(struct oracle *oracle)
 {
     struct random *random = &oracle->random;
     const struct heap *heap = &oracle->host->heap;
-    uint8_t *address = heap->region.map + random_below(random, host_heap_region_bytes(oracle->host));
+    uint32_t offset = random_below(random, host_heap_region_bytes(oracle->host));
+    uint8_t *address = heap->region.map + offset;
     if (oracle->count > 0 && random_below(random, 2) == 0)
         address = oracle->block[random_below(random, oracle->count)].address +
                   8 * random_below(random, 40) - 16;

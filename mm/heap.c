@@ -8,9 +8,11 @@
  * in front of it; HEAP_STRATEGY names that strategy's table. The table is const and
  * its definition is in sight, and so is the heap, whose region the machine's
  * kernel_heap.h gives: the compiler calls, or inlines, the strategy's own functions,
- * with the region's addresses folded into them. A test reads the disassembly. kmalloc
- * and kfree themselves are never inlined: each heap has its code once, and its size can
- * be compared.
+ * with the region's addresses folded into them. A test reads the disassembly. Into kmalloc
+ * and kfree it inlines them whatever their size ("flatten"; clang does so for the calls in
+ * a function's own text, and no deeper), since only there does it see which heap, and which
+ * alignment, they are for. kmalloc and kfree themselves are never inlined: each heap has its
+ * code once, and its size can be compared.
  *
  * What a caller may get wrong, and what holds for every strategy alike, is decided
  * here and only here: zero sizes, NULL, products that overflow, alignments that are
@@ -116,19 +118,14 @@ void kinitHeap(void)
     initialised = true;
 }
 
-static inline void *allocate(uint32_t size, uint32_t align_bytes)
-{
-    void *block = HEAP_STRATEGY.alloc(&kernel_heap, size, align_bytes);
-    guard_enter(block);
-    return block;
-}
-
-__attribute__((noinline)) void *kmalloc(uint32_t size)
+__attribute__((noinline, flatten)) void *kmalloc(uint32_t size)
 {
     require_initialised("kmalloc");
     if (size == 0)
         return NULL;
-    return allocate(size, HEAP_ALIGNMENT_BYTES);
+    void *block = HEAP_STRATEGY.alloc(&kernel_heap, size, HEAP_ALIGNMENT_BYTES);
+    guard_enter(block);
+    return block;
 }
 
 void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
@@ -138,10 +135,12 @@ void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
         return NULL;
     if (align_bytes < HEAP_ALIGNMENT_BYTES)
         align_bytes = HEAP_ALIGNMENT_BYTES;
-    return allocate(size, align_bytes);
+    void *block = HEAP_STRATEGY.alloc(&kernel_heap, size, align_bytes);
+    guard_enter(block);
+    return block;
 }
 
-__attribute__((noinline)) int8_t kfree(void *address)
+__attribute__((noinline, flatten)) int8_t kfree(void *address)
 {
     if (address == NULL)
         return 0;

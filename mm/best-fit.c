@@ -13,9 +13,8 @@
  * be, and large holes stay whole for large requests. A hole of exactly the right
  * length cannot be bettered, so it ends the search.
  *
- * Looking at every hole means looking at the whole map. Most of it is long stretches
- * of one kind, so the search steps over it a word, four blocks, at a time: a word of
- * a hole is zero, and in a word of used blocks no byte is zero.
+ * Looking at every hole means looking at the whole map, a word, four blocks, at a time
+ * (byte_map.h): a word of a hole is zero, and in a word of used blocks no byte is zero.
  *
  * Layout:
  *
@@ -39,69 +38,21 @@
  */
 #include "byte_map.h"
 
-enum { WORD_BLOCKS = sizeof(uint32_t) };
-
-_Static_assert(BLOCK_FREE == 0, "a word of free blocks is zero");
-
-/* Four bytes of the map. Requires: block + WORD_BLOCKS <= map_bytes. */
-static uint32_t best_fit_word(const struct heap *heap, uint32_t block)
-{
-    uint32_t word;
-    __builtin_memcpy(&word, heap->region.map + block, sizeof(word));
-    return word;
-}
-
-/*
- * Returns: true iff one of the word's bytes is zero. Taking 1 from each byte sets the
- * top bit of the lowest zero byte; "& ~word" discards bytes that had it set before.
- */
-static bool best_fit_has_free(uint32_t word)
-{
-    return ((word - 0x01010101U) & ~word & 0x80808080U) != 0;
-}
-
-/* Returns: the first free block at or behind block; map_bytes if there is none. */
-static uint32_t best_fit_next_free(const struct heap *heap, uint32_t block)
-{
-    uint32_t end = heap->region.map_bytes;
-    while (end - block >= WORD_BLOCKS && !best_fit_has_free(best_fit_word(heap, block)))
-        block += WORD_BLOCKS;
-    while (block < end && heap->region.map[block] != BLOCK_FREE)
-        block++;
-    return block;
-}
-
-/* Returns: the first used block at or behind block; map_bytes if there is none. */
-static uint32_t best_fit_next_used(const struct heap *heap, uint32_t block)
-{
-    uint32_t end = heap->region.map_bytes;
-    while (end - block >= WORD_BLOCKS && best_fit_word(heap, block) == 0)
-        block += WORD_BLOCKS;
-    return byte_map_skip(heap, block, BLOCK_FREE);
-}
-
-/* Returns: the first block at or behind block whose address is a multiple of align. */
-static uint32_t best_fit_align_up(const struct heap *heap, uint32_t block, uint32_t align)
-{
-    uintptr_t address = (uintptr_t)byte_map_address_of(heap, block);
-    return block + (uint32_t)(-address & (align - 1)) / BLOCK_BYTES;
-}
-
 /* Returns: the first block of the best place for a run of that many blocks, or NO_RUN. */
 static uint32_t best_fit_find_run(const struct heap *heap, uint32_t blocks, uint32_t align)
 {
     uint32_t end = heap->region.map_bytes;
     uint32_t best = NO_RUN;
     uint32_t best_hole = UINT32_MAX; /* how many blocks the best hole so far has */
-    uint32_t hole = best_fit_next_free(heap, 0);
+    uint32_t hole = byte_map_next_free(heap, 0);
     while (hole < end && best_hole > blocks) {
-        uint32_t behind = best_fit_next_used(heap, hole);
-        uint32_t first = best_fit_align_up(heap, hole, align);
+        uint32_t behind = byte_map_next_used(heap, hole);
+        uint32_t first = byte_map_align_up(heap, hole, align);
         if (first + blocks <= behind && behind - hole < best_hole) {
             best = first;
             best_hole = behind - hole;
         }
-        hole = best_fit_next_free(heap, behind);
+        hole = byte_map_next_free(heap, behind);
     }
     return best;
 }

@@ -27,6 +27,10 @@
  *
  * Blocks carry no header: all of a run is its owner's.
  *
+ * Who must look at every hole looks at the whole map. Most of it is long stretches of
+ * one kind, so next_free and next_used step over it a word, four blocks, at a time: a
+ * word of a hole is zero, and in a word of used blocks no byte is zero.
+ *
  * Invariants:
  *   I1: every byte of the map is FREE, FIRST or REST
  *   I2: a REST byte stands directly behind a FIRST or another REST byte
@@ -48,12 +52,16 @@ enum map_byte {
     BLOCK_REST = 2,  /* belongs to the run of the block before it */
 };
 
-enum { BLOCK_BYTES = HEAP_BYTES_PER_MAP_BYTE };
+enum {
+    BLOCK_BYTES = HEAP_BYTES_PER_MAP_BYTE,
+    WORD_BLOCKS = sizeof(uint32_t), /* of which one word of the map tells */
+};
 
 /* No block has this number: the arena would be 256 GiB. */
 #define NO_RUN UINT32_MAX
 
 _Static_assert(BLOCK_BYTES % HEAP_ALIGNMENT_BYTES == 0, "every block is aligned for any caller");
+_Static_assert(BLOCK_FREE == 0, "a word of free blocks is zero");
 _Static_assert(HEAP_ARENA_ALIGNMENT_BYTES % BLOCK_BYTES == 0, "the arena begins on a block");
 _Static_assert(UINT32_MAX / BLOCK_BYTES < NO_RUN / 4, "sums of block numbers do not overflow");
 
@@ -87,6 +95,50 @@ static inline uint32_t byte_map_skip(const struct heap *heap, uint32_t from, uin
     while (from < heap->region.map_bytes && heap->region.map[from] == value)
         from++;
     return from;
+}
+
+/* Four bytes of the map. Requires: block + WORD_BLOCKS <= map_bytes. */
+static inline uint32_t byte_map_word(const struct heap *heap, uint32_t block)
+{
+    uint32_t word;
+    __builtin_memcpy(&word, heap->region.map + block, sizeof(word));
+    return word;
+}
+
+/*
+ * Returns: true iff one of the word's bytes is zero. Taking 1 from each byte sets the
+ * top bit of the lowest zero byte; "& ~word" discards bytes that had it set before.
+ */
+static inline bool byte_map_has_free(uint32_t word)
+{
+    return ((word - 0x01010101U) & ~word & 0x80808080U) != 0;
+}
+
+/* Returns: the first free block at or behind block; map_bytes if there is none. */
+static inline uint32_t byte_map_next_free(const struct heap *heap, uint32_t block)
+{
+    uint32_t end = heap->region.map_bytes;
+    while (end - block >= WORD_BLOCKS && !byte_map_has_free(byte_map_word(heap, block)))
+        block += WORD_BLOCKS;
+    while (block < end && heap->region.map[block] != BLOCK_FREE)
+        block++;
+    return block;
+}
+
+/* Returns: the first used block at or behind block; map_bytes if there is none. */
+static inline uint32_t byte_map_next_used(const struct heap *heap, uint32_t block)
+{
+    uint32_t end = heap->region.map_bytes;
+    while (end - block >= WORD_BLOCKS && byte_map_word(heap, block) == 0)
+        block += WORD_BLOCKS;
+    return byte_map_skip(heap, block, BLOCK_FREE);
+}
+
+/* Returns: the first block at or behind block whose address is a multiple of align. */
+static inline uint32_t byte_map_align_up(const struct heap *heap, uint32_t block, uint32_t align)
+{
+    uintptr_t address = (uintptr_t)byte_map_address_of(heap, block);
+    return block + (uint32_t)(-address & (align - 1)) / BLOCK_BYTES;
 }
 
 /* Returns: how many blocks the run has that begins at first. */

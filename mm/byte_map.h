@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The byte map: what bitmap, next-fit and best-fit have in common. They differ only
- * in where they look for a free run; how a run is written down, given back, resized
- * and inspected is the same for all three and is here.
+ * The byte map: what bitmap, next-fit, best-fit and worst-fit have in common. They
+ * differ only in where they look for a free run; how a run is written down, given back,
+ * resized and inspected is the same for all of them and is here.
  *
  * Source: the LOS heap exercise, which gives a kernel one byte of side array for each
  * 64-byte block of heap. Departs from it in the encoding: the exercise's helpers put
  * the length of a run into its first byte, so that 255 blocks are the most they can
  * say. Here a run's length is the number of bytes until the next run begins.
  *
- * Words. A *block*, in these four files, is the exercise's: BLOCK_BYTES bytes of
+ * Words. A *block*, in these five files, is the exercise's: BLOCK_BYTES bytes of
  * arena, numbered from 0. A *run* is what a caller gets: consecutive blocks.
  *
  * Idea. Byte number i of the side array tells what block i is: free, the first block

@@ -93,6 +93,8 @@ def test(argv: Sequence[str]) -> int:
         done = subprocess.run(build.setup_command(directory, {}), check=False)
         if done.returncode:
             return 1
+    else:
+        build.adopt_new_strategies(directory)
     sys.stdout.flush()
     command = [build.meson(), "test", "-C", str(directory), "--print-errorlogs", *argv]
     try:

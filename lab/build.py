@@ -71,6 +71,30 @@ def strategies() -> list[str]:
     raise RunError("the project has no build option 'strategies'")
 
 
+def _option_values(directory: Path) -> dict[str, Any]:
+    """The values of a configured directory's options."""
+    return {option["name"]: option["value"]
+            for option in _introspect(str(directory), "--buildoptions")}
+
+
+def _written(value: object) -> str:
+    """An option's value as a command line has it."""
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def adopt_new_strategies(directory: Path) -> None:
+    """Make a directory that builds every strategy it knew build those added since as well.
+
+    Meson keeps the value that an option had when the directory was configured, and says nothing
+    when its choices grow. A selection that somebody made is left alone.
+    """
+    (option,) = (option for option in _introspect(str(directory), "--buildoptions")
+                 if option["name"] == "strategies")
+    if set(option["value"]) == set(option["choices"]) != set(strategies()):
+        subprocess.run([meson(), "configure", str(directory),
+                        f"-Dstrategies={','.join(strategies())}"], check=True)
+
+
 @dataclass(frozen=True)
 class Program:
     """One thing to build and to run."""
@@ -104,16 +128,15 @@ class Build:
         return self._programs[name].path
 
     def _configure(self, say: Callable[[str], None]) -> None:
-        options = {"heap_kib": self.heap_kib, "hardening": "off"}
+        options = {"heap_kib": self.heap_kib, "hardening": "off",
+                   "strategies": ",".join(strategies())}
         if not is_configured(self.directory):
             shutil.rmtree(self.directory, ignore_errors=True)
             say(f"configuring the build for {self.heap_kib} KiB")
             self._meson("the configuration", setup_command(self.directory, options))
             return
-        known = {option["name"]: option for option in
-                 _introspect(str(self.directory), "--buildoptions")}
-        if any(known[name]["value"] != value for name, value in options.items()) or \
-                set(known["strategies"]["value"]) != set(known["strategies"]["choices"]):
+        if any(_written(value) != str(options.get(name, _written(value)))
+               for name, value in _option_values(self.directory).items()):
             self._meson("the configuration",
                         [*setup_command(self.directory, options), "--wipe"])
 

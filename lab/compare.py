@@ -30,7 +30,7 @@ HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
 DEFAULT_JSON = Path("heaplab-results/results.json")
 DEFAULT_HTML = Path("heaplab-results/report.html")
 
-QUICK_OPERATIONS = 20000
+QUICK_OPERATIONS = 10_000
 """What --quick replays of each trace, so that 3 strategies on 5 traces take 20 s on 2 cores."""
 
 STALL_SECONDS = 60.0

@@ -180,7 +180,7 @@ def check_writable(paths: Sequence[Path]) -> None:
             parent = parent.parent
         if not parent.is_dir():
             raise InputError(f"{path}: cannot be written: {parent} is not a directory")
-        if not os.access(parent, os.W_OK | os.X_OK):
+        if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
             raise InputError(f"{path}: cannot be written: no permission to write to {parent}")
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError(f"{paths[0]}: two results cannot be written to the same file")

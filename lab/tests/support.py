@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""What several tests need: made-up records, stand-ins for programs, and a look at processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, Sequence
+
+from lab import results
+from lab.trace import Trace
+
+TRACE_TEXT = "1000\n2\n4\n1\na 0 64\na 1 100\nf 0\nr 1 200\n"
+
+
+@contextlib.contextmanager
+def temporary_directory() -> Iterator[Path]:
+    """A directory for one test."""
+    with tempfile.TemporaryDirectory(prefix="lab-test-") as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def without_root() -> Iterator[None]:
+    """If this is root, be nobody for a while: root may read and write everything."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def trace(name: str = "tiny", operations: int = 4) -> Trace:
+    """A trace that need not exist as a file."""
+    return Trace(name=name, path=Path(f"{name}.rep"), sha256="0" * 64, ids=2,
+                 operations=operations, peak_requested_bytes=200, text=TRACE_TEXT.encode())
+
+
+def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
+               heap_kib: int = 1024, operations: int = 4) -> dict[str, Any]:
+    """A replay's record, as a kernel writes it."""
+
+    def cost(count: int) -> dict[str, int]:
+        return {"operations": count, "total": 100 * scale * count + 1, "p50": 90 * scale,
+                "p99": 150 * scale, "p999": 160 * scale, "max": 170 * scale, "max_operation": 2}
+
+    series = {name: [place, place + scale] for place, name in enumerate(results.SERIES)}
+    return {
+        "strategy": strategy, "heap_kib": heap_kib, "unit": "instructions", "hardening": "off",
+        "locking": "none", "operations": operations, "failures": failures, "cost": cost(3),
+        "malloc": cost(2), "free": cost(1), "init_cost": 4000 + scale,
+        "peak_requested_bytes": 200,
+        "footprint": {"map_bytes": 16384, "control_bytes": 4 * scale, "text_bytes": 900,
+                      "stack_bytes": 64},
+        "placement_hash": "0123456789abcdef", "series": series,
+    }
+
+
+def document(strategies: Sequence[str] = ("bitmap", "next-fit"),
+             traces: Sequence[str] = ("one", "two"), host: str = "here",
+             **changes: Any) -> results.Document:
+    """A whole document, made up."""
+    made = [trace(name) for name in traces]
+    records = [results.record(raw_record(strategy, scale=place + 1, **changes), one,
+                              600 + place, 200, None)
+               for place, strategy in enumerate(strategies) for one in made]
+    return results.document(
+        settings={"strategies": list(strategies), "traces": list(traces), "heap_kib": 1024,
+                  "operations_limit": None, "unit": "instructions"},
+        build={strategy: {"kernel": {"compiler": "clang 14", "flags": ["-O2"]},
+                          "search": {"compiler": "gcc 12", "flags": ["-O2", "-m32"]}}
+               for strategy in strategies},
+        traces=made, records=records,
+        host={"date": host, "machine": host, "processor": host, "cores": 2, "system": host,
+              "accel": "tcg", "qemu": host, "seconds": 1.5, "durations_seconds": {}})
+
+
+def script(path: Path, text: str) -> Path:
+    """An executable file: `text` below a line that names its interpreter."""
+    path.write_text(text, "utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def fake_qemu(directory: Path, body: str) -> Path:
+    """A stand-in for QEMU in `directory`: a shell script that does `body`."""
+    return script(directory / "qemu-system-i386", f"#!/bin/sh\n{body}\n")
+
+
+def path_with(directory: Path) -> str:
+    """A PATH that has `directory` first."""
+    return f"{directory}{os.pathsep}{os.environ['PATH']}"
+
+
+def is_alive(pid: int) -> bool:
+    """True iff a process runs: one that is dead but not yet waited for does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that `pid` has started and not yet waited for."""
+    with contextlib.suppress(OSError):
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+        return [int(child) for child in text.split()]
+    return []
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Wait until `holds()`; whether it did."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True

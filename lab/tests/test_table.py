@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The tables, the pictures and the page."""
+
+import copy
+import io
+import re
+import unittest
+from typing import Any, Optional
+from xml.etree import ElementTree
+
+from lab import figures, report, table
+from lab.results import Document
+from lab.tests.support import document
+
+
+def _changed(made: Document, strategy: str, **changes: Any) -> Document:
+    made = copy.deepcopy(made)
+    for one in made["records"]:
+        if one["strategy"] == strategy:
+            one.update(changes)
+    return made
+
+
+class Tables(unittest.TestCase):
+
+    def shown(self, made: Document) -> str:
+        file = io.StringIO()
+        table.show(made, file)
+        return file.getvalue()
+
+    def marks(self, made: Document, column: str, title: Optional[str] = None) -> dict[str, str]:
+        """The marks of a column in the first table, or the one with a title, by strategy."""
+        one = next(one for one in table.tables(made) if title in (None, one.title))
+        place = list(one.columns).index(column) - 1
+        return {strategy: cells[place].mark for strategy, cells in one.rows}
+
+    def test_a_piped_table_takes_at_most_100_columns(self) -> None:
+        huge = {name: {"operations": 94581, "total": 94581 * 13_743_895_347, "mean": 13743895347.12,
+                       "p50": 1, "p99": 2, "p999": 137_438_953_471, "max": 274_877_906_943,
+                       "max_operation": 3} for name in ("cost", "malloc", "free")}
+        made = _changed(document(strategies=("bitmap", "boundary-map")), "bitmap", **huge)
+        text = self.shown(made)
+        self.assertLessEqual(max(map(len, text.splitlines())), 100)
+        self.assertNotIn("\x1b", text)
+
+    def test_no_figure_is_cut(self) -> None:
+        text = self.shown(_changed(document(), "bitmap", init_cost=123_456_789))
+        self.assertNotIn("…", text)
+        self.assertIn("123,456,789", text)
+        self.assertIn("0.3333*", text)
+
+    def test_every_trace_the_totals_and_the_footprint_have_a_table(self) -> None:
+        titles = [one.title for one in table.tables(document())]
+        self.assertEqual(titles, ["one", "two", "all traces", "footprint"])
+        for one in table.tables(document()):
+            self.assertEqual([strategy for strategy, _ in one.rows], ["bitmap", "next-fit"])
+
+    def test_one_trace_needs_no_totals(self) -> None:
+        self.assertEqual([one.title for one in table.tables(document(traces=("one",)))],
+                         ["one", "footprint"])
+
+    def test_strategies_stand_in_the_order_they_were_asked_for(self) -> None:
+        rows = table.tables(document(strategies=("next-fit", "bitmap")))[0].rows
+        self.assertEqual([strategy for strategy, _ in rows], ["next-fit", "bitmap"])
+
+    def test_the_lowest_cost_and_the_highest_tightness_are_best(self) -> None:
+        made = _changed(document(), "next-fit", tightness=0.9)
+        self.assertEqual(self.marks(made, "mean"), {"bitmap": "*", "next-fit": ""})
+        self.assertEqual(self.marks(made, "tightness"), {"bitmap": "", "next-fit": "*"})
+
+    def test_equals_win_together_unless_all_are_equal(self) -> None:
+        made = document(strategies=("a", "b", "c"))
+        made = _changed(_changed(made, "b", tightness=0.5), "c", tightness=0.5)
+        self.assertEqual(self.marks(made, "tightness"), {"a": "", "b": "*", "c": "*"})
+        self.assertEqual(self.marks(document(), "side array", "footprint"),
+                         {"bitmap": "", "next-fit": ""})
+
+    def test_a_heap_with_failures_wins_no_cost(self) -> None:
+        made = _changed(document(), "bitmap", failures=7)
+        self.assertEqual(self.marks(made, "mean"), {"bitmap": "", "next-fit": "*"})
+        self.assertEqual(self.marks(made, "failures"), {"bitmap": "!", "next-fit": ""})
+        self.assertIn("7!", self.shown(made))
+
+    def test_a_trace_that_never_fits_says_so_and_wins_nothing(self) -> None:
+        made = _changed(document(), "bitmap", tightness=None, smallest_total_bytes=None)
+        self.assertEqual(self.marks(made, "tightness"), {"bitmap": "", "next-fit": "*"})
+        self.assertIn("never", self.shown(made))
+
+    def test_totals_weigh_every_operation_alike(self) -> None:
+        made = document(strategies=("bitmap",))
+        made["records"][0]["cost"] |= {"operations": 9, "total": 90, "p999": 11, "max": 12}
+        made["records"][1]["cost"] |= {"operations": 1, "total": 110, "p999": 110, "max": 110}
+        totals = next(one for one in table.tables(made) if one.title == "all traces")
+        (_, cells), = totals.rows
+        self.assertEqual([cell.text for cell in cells[:3]], ["20.0", "110", "110"])
+
+    def test_the_legend_says_unit_heap_and_haste(self) -> None:
+        made = document()
+        text = " ".join(table.legend(made))
+        self.assertIn("Costs in instructions per operation", text)
+        self.assertIn("Heap: 1,024 KiB", text)
+        self.assertNotIn("QUICK", text)
+        made["settings"]["operations_limit"] = 5000
+        self.assertIn("QUICK: only the first 5,000 operations of each trace.",
+                      self.shown(made))
+
+
+class Page(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.made = _changed(document(), "next-fit", failures=3)
+        cls.page = report.page(cls.made)
+
+    def test_the_page_needs_nothing_else(self) -> None:
+        sources = re.findall(r'(?:src|href)="([^"]*)"', self.page)
+        self.assertTrue(sources)
+        self.assertEqual([uri for uri in sources if not uri.startswith("data:")], [])
+        self.assertNotRegex(self.page, r"@import|<script|<link")
+
+    def test_the_page_has_the_figures_of_the_table(self) -> None:
+        for one in table.tables(self.made):
+            self.assertIn(f"<h3>{one.title}</h3>", self.page)
+            for _, cells in one.rows:
+                for cell in cells:
+                    self.assertIn(f">{cell.text}{cell.mark}</td>", self.page)
+
+    def test_the_page_has_cost_tightness_and_holes_of_each_trace(self) -> None:
+        self.assertEqual([one.title for one in report.pictures(self.made)],
+                         ["Cost per operation", "Tightness", "Holes over time: one",
+                          "Holes over time: two"])
+        self.assertEqual(self.page.count("<img "), 4)
+
+    def test_words_of_a_trace_are_no_markup(self) -> None:
+        page = report.page(document(traces=("<b>x</b>",)))
+        self.assertNotIn("<b>x</b>", page)
+        self.assertIn("&lt;b&gt;x&lt;/b&gt;", page)
+
+
+class Pictures(unittest.TestCase):
+
+    def test_pictures_are_svg_and_the_same_every_time(self) -> None:
+        made = document()
+        for draw in (figures.cost, figures.tightness,
+                     lambda made: figures.holes(made, "one")):
+            first = draw(made)
+            self.assertEqual(ElementTree.fromstring(first).tag,
+                             "{http://www.w3.org/2000/svg}svg")
+            self.assertEqual(first, draw(made))
+
+    def test_what_was_never_counted_is_drawn_as_nothing(self) -> None:
+        empty = {"operations": 0, "total": 0, "mean": None, "p50": None, "p99": None,
+                 "p999": None, "max": None, "max_operation": None}
+        made = _changed(document(), "bitmap", cost=empty, tightness=None)
+        self.assertTrue(figures.cost(made))
+        self.assertTrue(figures.tightness(made))
+
+
+if __name__ == "__main__":
+    unittest.main()

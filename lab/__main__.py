@@ -103,7 +103,20 @@ def test(argv: Sequence[str]) -> int:
         raise LabError(f"{command[0]} cannot be started: {error.strerror}") from error
 
 
-COMMANDS = {"compare": compare, "test": test}
+def new(argv: Sequence[str]) -> int:
+    """Write a new strategy, and say what to do with it."""
+    parser = _Parser(prog="heaplab new", allow_abbrev=False,
+                     description="Write mm/NAME.c, a working heap to start from, and add NAME to"
+                     " the strategies.")
+    parser.add_argument("name", metavar="NAME", help="small letters, digits and dashes")
+    options = parser.parse_args(argv)
+    from lab import new as command  # needs jinja2, which --help does not
+    command.create(options.name)
+    print(command.next_steps(options.name))
+    return 0
+
+
+COMMANDS = {"compare": compare, "test": test, "new": new}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -105,6 +106,12 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill a process that a test started, and close its pipes."""
+    process.kill()
+    process.communicate()
 
 
 def children_of(pid: int) -> list[int]:

@@ -12,7 +12,7 @@ from unittest import mock
 
 from lab import ROOT, qemu
 from lab.errors import InputError
-from lab.tests.support import (eventually, fake_qemu, is_alive, path_with, script,
+from lab.tests.support import (end, eventually, fake_qemu, is_alive, path_with, script,
                                temporary_directory)
 
 LAB_QEMU = (sys.executable, "-m", "lab.qemu")
@@ -31,7 +31,7 @@ class Driver(unittest.TestCase):
             [*LAB_QEMU, "--kernel", str(self.kernel), *arguments], cwd=ROOT, text=True,
             env=os.environ | {"PATH": path or path_with(self.directory)},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(process.kill)
+        self.addCleanup(end, process)
         return process
 
     def boot(self, body: str, *arguments: str, path: str = "") -> tuple[int, str, str]:

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""heaplab: what it installs, what it says when it cannot, and how it hands over.
+
+Each test has a copy of heaplab with a short list of needs, a lab/ that only reports how it was
+called, and a PATH in which apt-get, sudo, id and dpkg are stand-ins that write down their calls.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+from typing import Optional
+
+from lab import ROOT
+from lab.tests.support import script, temporary_directory
+
+HEAPLAB = ROOT / "heaplab"
+_NEEDS = re.compile(r"(needs\(\) \{\n    cat <<'END'\n)(.*?)(END\n\})", re.DOTALL)
+
+# Stand-ins. $LOG takes the calls; 'apt-get install' makes the files named like the packages.
+_STAND_INS = {
+    "id": 'echo "$FAKE_UID"',
+    "sudo": 'case "$1" in -n) exit "$SUDO_STATUS";; -v) exit "$SUDO_STATUS";; esac\n'
+            'echo "sudo" >> "$LOG"; exec "$@"',
+    "dpkg": 'echo "dpkg $*" >> "$LOG"',
+    "apt-cache": 'case "$*" in *"$KNOWN"*) echo "$KNOWN - a package";; esac',
+    "apt-get": """echo "apt-get $* [$DEBIAN_FRONTEND]" >> "$LOG"
+echo chatter
+case "$*" in
+    *update*) exit "$UPDATE_STATUS" ;;
+    *install*) [ "$INSTALL_STATUS" -eq 0 ] || exit "$INSTALL_STATUS"
+        for word; do case $word in pkg-*) : > "$TREE/${word%:i386}" ;; esac; done ;;
+esac""",
+}
+_TOOLS = ("cat", "dirname", "env", "readlink")
+
+
+class Heaplab(unittest.TestCase):
+
+    def setUp(self) -> None:
+        self.tree = self.enterContext(temporary_directory())
+        self.log = self.tree / "log"
+        self.bin = self.tree / "bin"
+        (self.tree / "lab").mkdir()
+        self.bin.mkdir()
+        self.install_lab(self.tree / "lab", "lab")
+        for name, body in _STAND_INS.items():
+            script(self.bin / name, f"#!/bin/sh\n{body}\n")
+        for name in _TOOLS:
+            (self.bin / name).symlink_to(shutil.which(name) or name)
+        self.needs(f"compare,test pkg-a file {self.tree}/pkg-a",
+                   f"test         pkg-b file {self.tree}/pkg-b")
+
+    def install_lab(self, directory: Path, name: str) -> None:
+        (directory / "__main__.py").write_text(
+            "import os, sys\n\ndef main():\n"
+            f"    print('{name}', sys.argv[1:], os.getcwd(), 'PYTHONPATH' in os.environ)\n"
+            "    return 7\n", "utf-8")
+
+    def needs(self, *lines: str) -> None:
+        text, found = _NEEDS.subn(lambda match: match[1] + "".join(f"{line}\n" for line in lines)
+                                  + match[3], HEAPLAB.read_text("utf-8"))
+        self.assertEqual(found, 1)
+        script(self.tree / "heaplab", text)
+
+    def run_it(self, *arguments: str, program: Optional[Path] = None, cwd: Optional[Path] = None,
+               **environment: str) -> tuple[int, str, str]:
+        settings = {"PATH": str(self.bin), "LOG": str(self.log), "TREE": str(self.tree),
+                    "FAKE_UID": "0", "SUDO_STATUS": "0", "UPDATE_STATUS": "0",
+                    "INSTALL_STATUS": "0", "KNOWN": "nothing"}
+        done = subprocess.run([str(program or self.tree / "heaplab"), *arguments], text=True,
+                              cwd=cwd or self.tree, env=settings | environment, check=False,
+                              stdin=subprocess.DEVNULL, capture_output=True)
+        return done.returncode, done.stdout, done.stderr
+
+    def calls(self) -> list[str]:
+        return self.log.read_text("utf-8").splitlines() if self.log.exists() else []
+
+    def handed_over(self, *arguments: str) -> str:
+        return f"lab {list(arguments)} {self.tree} False\n"
+
+    def test_with_nothing_missing_it_installs_nothing_and_says_nothing(self) -> None:
+        (self.tree / "pkg-a").touch()
+        self.assertEqual(self.run_it("compare", "--quick"),
+                         (7, self.handed_over("compare", "--quick"), ""))
+        self.assertEqual(self.calls(), [])
+
+    def test_root_installs_what_is_missing_and_names_it_and_only_once(self) -> None:
+        status, out, err = self.run_it("compare")
+        self.assertEqual((status, out), (7, self.handed_over("compare")))
+        self.assertEqual(err.splitlines()[0], "heaplab: installing with apt: pkg-a")
+        self.assertEqual(self.calls(), [
+            "apt-get -q -o DPkg::Lock::Timeout=300 update [noninteractive]",
+            "apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends pkg-a"
+            " [noninteractive]"])
+        self.log.unlink()
+        self.assertEqual(self.run_it("compare"), (7, self.handed_over("compare"), ""))
+        self.assertEqual(self.calls(), [])
+
+    def test_each_command_installs_only_what_it_needs(self) -> None:
+        (self.tree / "pkg-a").touch()
+        _, _, err = self.run_it("test")
+        self.assertEqual(err.splitlines()[0], "heaplab: installing with apt: pkg-b")
+
+    def test_sudo_is_used_where_there_is_no_root(self) -> None:
+        status, _, _ = self.run_it("compare", FAKE_UID="1000")
+        self.assertEqual(status, 7)
+        self.assertEqual([call for call in self.calls() if call == "sudo"], ["sudo", "sudo"])
+        self.assertTrue((self.tree / "pkg-a").exists())
+
+    def test_without_root_and_sudo_it_prints_the_one_line_and_fails(self) -> None:
+        (self.bin / "sudo").unlink()
+        self.assertEqual(self.run_it("compare", FAKE_UID="1000"), (
+            1, "",
+            "heaplab: installing with apt: pkg-a\n"
+            "heaplab: error: root's rights are needed to install packages; this command needs"
+            " these Debian packages, and one line installs them:\n"
+            "    su -c 'apt-get update && apt-get install -y --no-install-recommends pkg-a'\n"))
+        self.assertEqual(self.calls(), [])
+
+    def test_without_a_terminal_a_sudo_that_asks_is_not_asked(self) -> None:
+        status, out, err = self.run_it("compare", FAKE_UID="1000", SUDO_STATUS="1")
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual(err.splitlines()[-1], "    sudo apt-get update && sudo apt-get install"
+                         " -y --no-install-recommends pkg-a")
+        self.assertEqual(self.calls(), [])
+
+    def test_without_apt_it_names_the_packages_and_fails(self) -> None:
+        (self.bin / "apt-get").unlink()
+        status, out, err = self.run_it("compare")
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("heaplab: error: there is no apt-get here;", err)
+        self.assertIn("pkg-a", err)
+
+    def test_lists_that_cannot_be_fetched_are_no_end(self) -> None:
+        status, _, err = self.run_it("compare", UPDATE_STATUS="100")
+        self.assertEqual(status, 7)
+        self.assertIn("heaplab: apt could not bring all its lists up to date; trying with those"
+                      " it has\n", err)
+
+    def test_packages_that_cannot_be_fetched_are_told(self) -> None:
+        status, out, err = self.run_it("compare", INSTALL_STATUS="100")
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("heaplab: error: apt could not install everything (is there a network?);",
+                      err)
+        self.assertEqual(err.splitlines()[-1],
+                         "    apt-get update && apt-get install -y --no-install-recommends pkg-a")
+
+    def test_a_package_that_brings_no_remedy_is_told(self) -> None:
+        self.needs(f"compare pkg-a file {self.tree}/other")
+        status, out, err = self.run_it("compare")
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("heaplab: error: apt installed its packages, but these are still not"
+                      " usable;", err)
+
+    def test_a_foreign_package_brings_its_architecture(self) -> None:
+        self.needs(f"compare pkg-c:i386 file {self.tree}/pkg-c")
+        status, _, _ = self.run_it("compare")
+        self.assertEqual(status, 7)
+        self.assertEqual(self.calls()[0], "dpkg --add-architecture i386")
+        (self.tree / "pkg-c").unlink()
+        (self.bin / "sudo").unlink()
+        _, _, err = self.run_it("compare", FAKE_UID="1000")
+        self.assertIn("su -c 'dpkg --add-architecture i386 && apt-get update && apt-get install",
+                      err)
+
+    def test_an_optional_package_is_taken_only_where_it_exists(self) -> None:
+        self.needs(f"compare? pkg-d file {self.tree}/pkg-d")
+        self.assertEqual(self.run_it("compare"), (7, self.handed_over("compare"), ""))
+        self.assertEqual(self.calls(), [])
+        self.run_it("compare", KNOWN="pkg-d")
+        self.assertTrue((self.tree / "pkg-d").exists())
+
+    def test_apt_writes_nothing_into_the_answer(self) -> None:
+        _, out, err = self.run_it("compare")
+        self.assertNotIn("chatter", out)
+        self.assertIn("chatter", err)
+
+    def test_commands_and_modules_are_looked_for(self) -> None:
+        self.needs("compare pkg-a command some-tool", "compare pkg-b module no_such_module",
+                   "compare pkg-c module json")
+        _, _, err = self.run_it("compare")
+        self.assertIn("heaplab: installing with apt: pkg-a pkg-b\n", err)
+        script(self.bin / "some-tool", "#!/bin/sh\n")
+        _, _, err = self.run_it("compare")
+        self.assertIn("heaplab: installing with apt: pkg-b\n", err)
+
+    def test_a_compiler_without_32_bit_libraries_is_not_enough(self) -> None:
+        self.needs("compare pkg-m m32")
+        for body, missing in (("exit 1", True), ('echo "${2#*=}"', True),
+                              ('echo "/lib32/${2#*=}"', False)):
+            with self.subTest(body):
+                script(self.bin / "gcc", f"#!/bin/sh\n{body}\n")
+                _, _, err = self.run_it("compare", INSTALL_STATUS="1")
+                self.assertEqual("installing with apt: pkg-m" in err, missing)
+        (self.bin / "gcc").unlink()
+        _, _, err = self.run_it("compare", INSTALL_STATUS="1")
+        self.assertIn("installing with apt: pkg-m", err)
+
+    def test_asking_for_help_installs_nothing(self) -> None:
+        self.assertEqual(self.run_it("compare", "--help"),
+                         (7, self.handed_over("compare", "--help"), ""))
+        self.assertEqual(self.calls(), [])
+
+    def test_no_command_and_help_list_the_commands(self) -> None:
+        for arguments in ([], ["help"], ["--help"], ["-h"]):
+            status, out, err = self.run_it(*arguments)
+            self.assertEqual((status, err), (0, ""))
+            self.assertRegex(out, r"(?m)^  compare  .+$")
+            self.assertRegex(out, r"(?m)^  test  .+$")
+
+    def test_an_unknown_command_is_one_line(self) -> None:
+        self.assertEqual(self.run_it("frobnicate"), (
+            2, "", "heaplab: error: there is no command 'frobnicate'; the commands are:"
+            " compare, test, help\n"))
+
+    def test_it_works_through_links_from_anywhere(self) -> None:
+        (self.tree / "pkg-a").touch()
+        elsewhere = self.tree / "else where"
+        elsewhere.mkdir()
+        (elsewhere / "first").symlink_to("../heaplab")
+        (elsewhere / "second").symlink_to("first")
+        self.assertEqual(self.run_it("compare", program=elsewhere / "second", cwd=elsewhere),
+                         (7, f"lab ['compare'] {elsewhere} False\n", ""))
+
+    def test_a_lab_in_the_current_directory_is_not_taken(self) -> None:
+        (self.tree / "pkg-a").touch()
+        other = self.tree / "other"
+        (other / "lab").mkdir(parents=True)
+        self.install_lab(other / "lab", "wrong")
+        status, out, _ = self.run_it("compare", cwd=other, PYTHONPATH=str(other))
+        self.assertEqual(out, f"lab ['compare'] {other} True\n")
+
+    def test_a_copy_without_its_tree_is_told(self) -> None:
+        alone = self.tree / "alone"
+        alone.mkdir()
+        shutil.copy(self.tree / "heaplab", alone)
+        self.assertEqual(self.run_it("compare", program=alone / "heaplab"), (
+            1, "", f"heaplab: error: {alone} has no lab/: run heaplab where it lies in the source"
+            " tree, or by a link to it\n"))
+
+
+class NeedsOfThisProject(unittest.TestCase):
+
+    def test_every_line_is_understood(self) -> None:
+        match = _NEEDS.search(HEAPLAB.read_text("utf-8"))
+        assert match
+        packages = []
+        for line in match[2].splitlines():
+            self.assertRegex(line, r"^(compare|test|,)+\??\s+[a-z0-9.+-]+(:i386)?\s+"
+                             r"(command \S+|file /\S+|module \w+|m32)$")
+            packages.append(line.split()[1])
+        self.assertEqual(len(packages), len(set(packages)))
+
+    def test_heaplab_is_posix_and_clean(self) -> None:
+        checker = shutil.which("shellcheck")
+        if not checker:
+            self.skipTest("shellcheck is not installed")
+        done = subprocess.run([checker, "--shell=sh", str(HEAPLAB)], capture_output=True,
+                              text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def test_heaplab_can_be_executed(self) -> None:
+        self.assertTrue(os.access(HEAPLAB, os.X_OK))
+
+
+if __name__ == "__main__":
+    unittest.main()

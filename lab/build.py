@@ -91,7 +91,7 @@ def adopt_new_strategies(directory: Path) -> None:
     (option,) = (option for option in _introspect(str(directory), "--buildoptions")
                  if option["name"] == "strategies")
     if set(option["value"]) == set(option["choices"]) != set(strategies()):
-        subprocess.run([meson(), "configure", str(directory),
+        subprocess.run([meson(), "setup", "--reconfigure", str(directory), str(ROOT),
                         f"-Dstrategies={','.join(strategies())}"], check=True)
 
 

@@ -255,6 +255,9 @@ def _checked_strategies(text: Optional[str], known: Sequence[str]) -> list[str]:
 def run(request: Request, json_path: Path, html_path: Path) -> int:
     """Carry out a comparison, print its table, and write its files."""
     results.check_writable([json_path, html_path])
+    for path in (json_path, html_path):
+        if path.resolve() in {one.path.resolve() for one in request.traces}:
+            raise InputError(f"{path}: cannot be written: it is one of the traces")
     console = Console(stderr=True)
     started = time.monotonic()
 

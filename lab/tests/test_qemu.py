@@ -90,7 +90,7 @@ class Driver(unittest.TestCase):
         self.assertIn("did not end within its time limit of 1 s", err)
 
     def test_serial_bytes_arrive_unchanged_and_at_once(self) -> None:
-        process = self.start(r"printf 'TAP version 13\r\n\377\n'; sleep 600")
+        process = self.start(r"printf 'TAP version 13\r\n\377\n'; exec sleep 600")
         assert process.stdout
         self.assertEqual(os.read(process.stdout.fileno(), 100), b"TAP version 13\r\n\xff\n")
         process.kill()

@@ -4,6 +4,7 @@
 import asyncio
 import io
 import unittest
+from typing import Awaitable, Callable
 
 from rich.console import Console
 
@@ -71,7 +72,8 @@ class Order(unittest.TestCase):
 
 class Carrying(unittest.TestCase):
 
-    def run_plan(self, jobs: list[Job], perform, workers: int = 2) -> Plan:
+    def run_plan(self, jobs: list[Job], perform: Callable[[Job], Awaitable[None]],
+                 workers: int = 2) -> Plan:
         plan = Plan(jobs)
 
         class Silent:

@@ -107,10 +107,9 @@ class Tables(unittest.TestCase):
 
 class Page(unittest.TestCase):
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.made = _changed(document(), "next-fit", failures=3)
-        cls.page = report.page(cls.made)
+    def setUp(self) -> None:
+        self.made = _changed(document(), "next-fit", failures=3)
+        self.page = report.page(self.made)
 
     def test_the_page_needs_nothing_else(self) -> None:
         sources = re.findall(r'(?:src|href)="([^"]*)"', self.page)

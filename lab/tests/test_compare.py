@@ -1,0 +1,418 @@
+# SPDX-License-Identifier: MIT
+"""compare: what it refuses, how it judges its jobs, and, with real kernels, what it answers.
+
+The real kernels are built in LAB_BUILD_ROOT, or in build/lab.
+"""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+from typing import Any, Iterator, Optional
+from unittest import mock
+
+from lab import ROOT, __main__ as command, build, compare, process, results
+from lab.compare import Measurement, Request
+from lab.errors import LabError, RunError
+from lab.schedule import Plan, carry_out
+from lab.tests.support import (TRACE_TEXT, children_of, end, eventually, fake_qemu, is_alive,
+                               path_with, raw_record, script, temporary_directory, trace)
+
+STRATEGIES = ["bitmap", "next-fit", "best-fit"]
+
+
+@contextlib.contextmanager
+def in_directory(directory: Path) -> Iterator[None]:
+    before = os.getcwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+class BadInput(unittest.TestCase):
+    """Each is one whole line on standard error, status 2, and nothing written or started."""
+
+    def setUp(self) -> None:
+        self.directory = self.enterContext(temporary_directory())
+        (self.directory / "good.rep").write_text(TRACE_TEXT, "ascii")
+        self.enterContext(in_directory(self.directory))
+        self.enterContext(mock.patch.object(compare, "known_strategies", lambda: STRATEGIES))
+        self.enterContext(mock.patch.object(compare, "Build", side_effect=AssertionError))
+
+    def refusal(self, *arguments: str) -> str:
+        before = sorted(self.directory.iterdir())
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = command.main(["compare", *arguments])
+        self.assertEqual((status, out.getvalue()), (2, ""))
+        self.assertEqual(sorted(self.directory.iterdir()), before)
+        return err.getvalue()
+
+    def test_an_unknown_strategy_is_told_with_the_list(self) -> None:
+        for given, named in (("worst-fit", "worst-fit"), ("bitmap,worst-fit", "worst-fit"),
+                             ("", ""), ("bitmap,", "")):
+            with self.subTest(given):
+                self.assertEqual(
+                    self.refusal("--strategies", given, "--traces", "good.rep"),
+                    f"heaplab: error: there is no strategy '{named}'; choose from:"
+                    " bitmap, next-fit, best-fit\n")
+
+    def test_a_heap_size_out_of_range_is_told(self) -> None:
+        for given in ("63", "65537", "0", "-1", "", "1e3", "many", "9" * 40, "64.0", "\u0664"):
+            with self.subTest(given):
+                self.assertEqual(
+                    self.refusal(f"--heap-kib={given}", "--traces", "good.rep"),
+                    f"heaplab: error: --heap-kib {given}: the heap's size is a number of KiB"
+                    " from 64 to 65536\n")
+
+    def test_a_bad_trace_is_told_with_its_line(self) -> None:
+        (self.directory / "bad.rep").write_text(TRACE_TEXT + "f 0\n", "ascii")
+        self.assertEqual(self.refusal("--traces", "good.rep", "bad.rep"),
+                         "heaplab: error: bad.rep:9: id 0 is freed after it was freed"
+                         " (in line 7)\n")
+
+    def test_a_missing_trace_is_told(self) -> None:
+        self.assertEqual(self.refusal("--traces", "none.rep"),
+                         "heaplab: error: none.rep: there is no such trace; shipped are:"
+                         " linux-boot, linux-fork-exec, linux-fs, user-perl, user-sqlite\n")
+
+    def test_an_unwritable_result_is_told(self) -> None:
+        self.assertEqual(self.refusal("--traces", "good.rep", "--json", "."),
+                         "heaplab: error: .: cannot be written: it is a directory\n")
+        self.assertEqual(self.refusal("--traces", "good.rep", "--html", "good.rep/page"),
+                         "heaplab: error: good.rep/page: cannot be written:"
+                         f" {self.directory}/good.rep is not a directory\n")
+        self.assertEqual(self.refusal("--traces", "good.rep", "--html", "x", "--json", "x"),
+                         "heaplab: error: x: two results cannot be written to the same file\n")
+
+    def test_a_result_over_a_trace_is_refused(self) -> None:
+        self.assertEqual(self.refusal("--traces", "good.rep", "--json", "good.rep"),
+                         "heaplab: error: good.rep: cannot be written: it is one of the traces\n")
+
+    def test_a_machine_without_kvm_is_told(self) -> None:
+        with mock.patch.object(os, "access", return_value=False):
+            self.assertEqual(self.refusal("--accel", "kvm"),
+                             "heaplab: error: --accel kvm: /dev/kvm cannot be opened; leave the"
+                             " option away to count instructions without it\n")
+
+    def test_wrong_options_are_one_line(self) -> None:
+        for arguments, words in (
+                (["--fast"], "unrecognized arguments: --fast"),
+                (["--qui"], "unrecognized arguments: --qui"),
+                (["--jobs", "0"], "argument --jobs: invalid number of jobs value: '0'"),
+                (["--time-limit", "-3"],
+                 "argument --time-limit: invalid number of seconds value: '-3'"),
+                (["--time-limit", "nan"],
+                 "argument --time-limit: invalid number of seconds value: 'nan'"),
+                (["--traces"], "argument --traces: expected at least one argument")):
+            with self.subTest(words):
+                self.assertEqual(self.refusal(*arguments), f"heaplab: error: {words};"
+                                 " 'heaplab compare --help' says more\n")
+
+
+class FakePrograms:
+    """Kernels that only a stand-in for QEMU runs, and stand-ins for their Linux twins."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def program(self, name: str) -> Path:
+        path = self.directory / name
+        if not path.exists():
+            path.touch()
+        return path
+
+
+class Silent:
+    def show(self, plan: Plan) -> None:
+        """Nothing."""
+
+
+class Jobs(unittest.TestCase):
+    """How the answers of kernels and searches are judged, with stand-ins for both."""
+
+    def setUp(self) -> None:
+        self.directory = self.enterContext(temporary_directory())
+        self.enterContext(mock.patch.dict(os.environ, PATH=path_with(self.directory)))
+
+    def kernel(self, body: str) -> None:
+        fake_qemu(self.directory, body)
+
+    def answering(self, raw: dict[str, Any]) -> None:
+        (self.directory / "answer").write_text(f"progress: 1 4\nresult: {json.dumps(raw)}\n",
+                                               "utf-8")
+        self.kernel(f"cat {self.directory}/answer; exit 33")
+
+    def search(self, body: str = 'echo \'result: {"strategy":"bitmap",'
+               '"smallest_total_bytes":520,"peak_requested_bytes":200}\'') -> None:
+        script(self.directory / "host-bitmap", f"#!/bin/sh\n{body}\n")
+
+    def measure(self, stall: Optional[float] = None, limit: Optional[int] = None) -> Measurement:
+        measurement = Measurement(
+            Request(["bitmap"], [trace()], stall_seconds=stall, operations_limit=limit),
+            FakePrograms(self.directory), self.directory)
+        process.wait_for(carry_out(measurement.plan, 1, measurement.perform, Silent()))
+        return measurement
+
+    def failure(self, **how: Any) -> LabError:
+        with self.assertRaises(RunError) as caught:
+            self.measure(**how).records()
+        return caught.exception
+
+    def test_kernel_and_search_become_one_record(self) -> None:
+        self.answering(raw_record())
+        self.search()
+        (one,) = self.measure().records()
+        self.assertEqual((one["strategy"], one["trace"], one["tightness"]),
+                         ("bitmap", "tiny", round(200 / 520, 4)))
+
+    def test_kernel_and_search_are_told_what_to_do(self) -> None:
+        self.answering(raw_record(operations=3))
+        qemu_script = (self.directory / "qemu-system-i386").read_text("utf-8")
+        self.kernel(qemu_script.replace("cat", f'echo "$@" > {self.directory}/words; cat', 1))
+        self.search(f'echo "$@" > {self.directory}/search; echo \'result:'
+                    ' {"smallest_total_bytes":520}\'')
+        with contextlib.suppress(RunError):
+            self.measure(limit=3).records()
+        words = (self.directory / "words").read_text("utf-8")
+        self.assertIn("-append run=replay unit=instructions operations=3 ", words)
+        self.assertIn("-icount shift=0,sleep=off", words)
+        search = (self.directory / "search").read_text("utf-8").split()
+        self.assertEqual(search[:2], ["run=smallest", "operations=3"])
+        self.assertEqual(Path(search[2]).read_text("ascii"), TRACE_TEXT)
+
+    def test_a_kernel_that_hangs_is_killed_and_its_log_shown(self) -> None:
+        self.kernel("echo progress: 1 4; echo last words; exec sleep 600")
+        self.search()
+        error = self.failure(stall=1.0)
+        self.assertEqual(error.message, "bitmap on tiny, counting: the kernel came no further for"
+                         " 1 s and was killed; the end of its log:")
+        self.assertEqual(error.log, ("progress: 1 4", "last words"))
+
+    def test_a_kernel_that_chatters_without_progress_hangs(self) -> None:
+        self.kernel("while sleep 0.1; do echo progress: 1 4; echo again; done")
+        self.search()
+        self.assertIn("came no further for 1 s", self.failure(stall=1.0).message)
+
+    def test_a_slow_kernel_that_comes_further_is_left_alone(self) -> None:
+        (self.directory / "answer").write_text(f"result: {json.dumps(raw_record())}\n", "utf-8")
+        self.kernel("for i in 1 2 3; do sleep 0.7; echo progress: $i 4; done;"
+                    f" cat {self.directory}/answer; exit 33")
+        self.search()
+        self.assertEqual(len(self.measure(stall=1.5).records()), 1)
+
+    def test_an_error_of_the_kernel_is_shown(self) -> None:
+        self.kernel("echo 'error: a byte of block 7 changed'; exit 35")
+        self.search()
+        error = self.failure()
+        self.assertEqual(error.message, "bitmap on tiny, counting: the kernel ended with an error"
+                         " (error: a byte of block 7 changed); the end of its log:")
+
+    def test_a_panic_is_shown(self) -> None:
+        self.kernel("echo 'panic: page fault'; echo eax 0; exit 37")
+        self.search()
+        error = self.failure()
+        self.assertEqual(error.message, "bitmap on tiny, counting: the kernel panicked"
+                         " (panic: page fault); the end of its log:")
+        self.assertEqual(error.log, ("panic: page fault", "eax 0"))
+
+    def test_a_failed_search_is_shown(self) -> None:
+        self.answering(raw_record())
+        self.search("echo 'error: no memory'; exit 1")
+        self.assertEqual(self.failure().message, "bitmap on tiny, smallest heap: the search ended"
+                         " with status 1 (error: no memory); the end of its log:")
+
+    def test_results_that_are_not_what_was_asked_for_are_refused(self) -> None:
+        self.search()
+        changes: tuple[tuple[dict[str, Any], str], ...] = (
+            ({"strategy": "next-fit"}, "the result's strategy is 'next-fit', not 'bitmap'"),
+            ({"heap_kib": 512}, "the result's heap_kib is 512, not 1024"),
+            ({"unit": "cycles"}, "the result's unit is 'cycles', not 'instructions'"),
+            ({"operations": 3}, "the result's operations is 3, not 4"))
+        for change, words in changes:
+            with self.subTest(words):
+                self.answering(raw_record() | change)
+                self.assertEqual(self.failure().message, f"bitmap on tiny, counting: {words}")
+
+    def test_a_kernel_that_saw_another_trace_is_refused(self) -> None:
+        self.search()
+        self.answering(raw_record() | {"peak_requested_bytes": 199})
+        self.assertEqual(self.failure().message, "bitmap on tiny: the kernel saw 199 bytes"
+                         " requested at once, the trace requests 200")
+
+    def test_one_result_is_due(self) -> None:
+        self.search()
+        self.kernel("exit 33")
+        self.assertEqual(self.failure().message,
+                         "bitmap on tiny, counting: there are 0 results where one was due")
+        self.kernel("echo 'result: {}'; echo 'result: {}'; exit 33")
+        self.assertEqual(self.failure().message,
+                         "bitmap on tiny, counting: there are 2 results where one was due")
+        self.kernel("echo 'result: {'; exit 33")
+        self.assertIn("bitmap on tiny, counting: the result is not JSON:",
+                      self.failure().message)
+
+
+class Building(unittest.TestCase):
+
+    def test_the_output_of_a_failed_build_is_shown(self) -> None:
+        with temporary_directory() as directory:
+            fake = script(directory / "meson", "#!/bin/sh\necho out of $1; echo bad >&2; exit 1\n")
+            with mock.patch.object(build, "meson", lambda: str(fake)), \
+                    self.assertRaises(RunError) as caught:
+                build.Build(64, directory).prepare(["los-bitmap.elf"], lambda text: None)
+        self.assertEqual(caught.exception.message, f"the configuration in {directory}/kib-64"
+                         " failed; its output:")
+        self.assertEqual(caught.exception.log, ("out of setup", "bad"))
+
+    def test_the_environment_adds_no_flags(self) -> None:
+        with mock.patch.dict(os.environ, {"CFLAGS": "-O0", "CC": "tcc", "LANG": "C"}):
+            self.assertEqual({"CFLAGS", "CC", "LANG"} & set(build.environment()), {"LANG"})
+
+
+class Quickness(unittest.TestCase):
+
+    def test_patience_grows_with_heap_and_trace(self) -> None:
+        self.assertEqual(Request([], []).stall_limit(50_000), 60)
+        self.assertEqual(Request([], [], heap_kib=4096).stall_limit(50_000), 240)
+        self.assertEqual(Request([], []).stall_limit(1_000_000), 600)
+        self.assertEqual(Request([], [], heap_kib=4096, stall_seconds=5).stall_limit(10), 5)
+
+    def test_the_machine_has_room_for_heap_trace_and_tables(self) -> None:
+        self.assertEqual(compare._memory_mib(1024, trace()), 192)
+        self.assertGreaterEqual(compare._memory_mib(65536, trace()), 128 + 65)
+        self.assertGreaterEqual(compare._memory_mib(1024, trace(operations=2_000_000)), 250)
+
+
+def _missing() -> str:
+    """Why real kernels cannot be built and booted here; empty if they can."""
+    missing = [tool for tool in ("qemu-system-i386", "clang", "ld.lld", "nasm", "ninja", "gcc")
+               if not shutil.which(tool)]
+    if not os.access(build.meson(), os.X_OK):
+        missing.append("meson")
+    return f"not installed: {', '.join(missing)}" if missing else ""
+
+
+@unittest.skipIf(_missing(), _missing())
+class RealKernels(unittest.TestCase):
+    """compare as a person calls it, on real kernels in a real QEMU."""
+
+    def setUp(self) -> None:
+        self.directory = self.enterContext(temporary_directory())
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        started = subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.path[0] = sys.argv.pop(1);"
+             " from lab.__main__ import main; sys.exit(main())", str(ROOT), "compare", *arguments],
+            cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(end, started)
+        return started
+
+    def compare(self, *arguments: str) -> tuple[results.Document, str]:
+        started = self.start(*arguments)
+        out, err = started.communicate(timeout=600)
+        self.assertEqual(started.returncode, 0, err)
+        text = (self.directory / "heaplab-results" / "results.json").read_text("utf-8")
+        return json.loads(text), out
+
+    def trace_of(self, sizes: list[int]) -> str:
+        path = self.directory / "made.rep"
+        lines = ["0", str(len(sizes)), str(len(sizes)), "1"]
+        lines += [f"a {ident} {size}" for ident, size in enumerate(sizes)]
+        path.write_text("\n".join(lines) + "\n", "ascii")
+        return str(path)
+
+    def test_two_runs_give_identical_documents_but_for_host(self) -> None:
+        arguments = ("--traces", "linux-boot", "--quick")
+        (first, first_out), (second, second_out) = (self.compare(*arguments) for _ in range(2))
+        self.assertNotEqual(first.pop("host"), second.pop("host"))
+        self.assertEqual(results.to_json(first), results.to_json(second))
+        self.assertEqual(first_out, second_out)
+        self.assertEqual({one["unit"] for one in first["records"]}, {"instructions"})
+        self.assertEqual({one["strategy"] for one in first["records"]},
+                         set(build.strategies()))
+        for one in first["records"]:
+            self.assertEqual(one["operations"], compare.QUICK_OPERATIONS)
+            self.assertGreater(one["cost"]["mean"], 1)
+            self.assertGreater(one["smallest_total_bytes"], one["peak_requested_bytes"])
+            kernel = first["build"][one["strategy"]]["kernel"]
+            self.assertIn("clang", kernel["compiler"])
+            self.assertIn("-ffreestanding", kernel["flags"])
+
+    def test_failures_at_256_kib_are_counted_and_shown(self) -> None:
+        document, out = self.compare("--heap-kib", "256", "--strategies", "bitmap",
+                                     "--traces", self.trace_of([65536] * 6))
+        (one,) = document["records"]
+        self.assertEqual((one["heap_kib"], one["failures"]), (256, 2))
+        self.assertEqual(one["peak_requested_bytes"], 6 * 65536)
+        row = next(line for line in out.splitlines() if line.startswith("bitmap"))
+        self.assertEqual(row.split()[-1], "2")
+
+    def test_at_4096_kib_the_same_trace_fits(self) -> None:
+        document, _ = self.compare("--heap-kib", "4096", "--strategies", "bitmap",
+                                   "--traces", self.trace_of([65536] * 6))
+        (one,) = document["records"]
+        self.assertEqual((one["heap_kib"], one["failures"]), (4096, 0))
+
+    def earlier_results(self) -> dict[Path, bytes]:
+        self.compare("--strategies", "next-fit", "--quick", "--traces", "linux-boot")
+        return self.results()
+
+    def results(self) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in self.directory.rglob("*") if path.is_file()}
+
+    def comparing(self) -> tuple[subprocess.Popen[str], list[int]]:
+        """A long comparison whose boots and searches have begun, and their process ids."""
+        started = self.start("--strategies", "next-fit,best-fit")
+
+        def programs() -> list[int]:
+            return [pid for pid in children_of(started.pid)
+                    if os.path.basename(_argument_0(pid)).startswith(("qemu-system", "host-"))]
+
+        self.assertTrue(eventually(
+            lambda: started.poll() is not None or
+            any("qemu" in _argument_0(pid) for pid in programs()), 300))
+        self.assertIsNone(started.poll())
+        return started, programs()
+
+    def test_a_killed_compare_leaves_no_qemu_and_earlier_results_intact(self) -> None:
+        before = self.earlier_results()
+        self.assertEqual(len(before), 2)
+        started, programs = self.comparing()
+        started.kill()
+        started.wait(20)
+        self.assertTrue(eventually(lambda: not any(map(is_alive, programs))))
+        self.assertEqual(self.results(), before)
+
+    def test_an_interrupted_compare_ends_with_its_signal(self) -> None:
+        before = self.earlier_results()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signum.name):
+                started, programs = self.comparing()
+                started.send_signal(signum)
+                _, err = started.communicate(timeout=20)
+                self.assertEqual(started.returncode, 128 + signum)
+                self.assertEqual(err.splitlines()[-1], f"heaplab: ended by {signum.name};"
+                                 " earlier results are as they were")
+                self.assertFalse(any(map(is_alive, programs)))
+                self.assertEqual(self.results(), before)
+
+
+def _argument_0(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0].decode()
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    unittest.main()

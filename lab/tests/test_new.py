@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""heaplab new, in a copy of the source tree."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from lab import ROOT, build, new
+from lab.errors import InputError, RunError
+
+PARTS = ("arch", "cross", "kernel", "lab", "mm", "tests", "traces")
+
+
+class NewStrategy(unittest.TestCase):
+
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.source = Path(directory.name) / "source"
+        self.source.mkdir()
+        for part in PARTS:
+            shutil.copytree(ROOT / part, self.source / part,
+                            ignore=shutil.ignore_patterns("__pycache__"))
+        for part in ("meson.build", "meson_options.txt"):
+            shutil.copy(ROOT / part, self.source / part)
+        self.options = self.source / "meson_options.txt"
+
+    def test_a_name_that_is_none_is_refused_and_nothing_is_written(self) -> None:
+        before = self.options.read_text()
+        for name in ("Fast", "my_heap", "2fast", "a--b", "-a", "a-", "", "a" * 25, "../x"):
+            with self.assertRaisesRegex(InputError, "is no name for a strategy"):
+                new.create(name, self.source)
+        self.assertEqual(self.options.read_text(), before)
+
+    def test_a_name_that_mm_uses_is_refused(self) -> None:
+        for name in ("bitmap", "next-fit", "byte-map", "heap", "heap-check"):
+            with self.assertRaisesRegex(InputError, f"'{name}' is taken"):
+                new.create(name, self.source)
+
+    def test_an_option_it_does_not_recognise_is_left_alone(self) -> None:
+        self.options.write_text("option('strategies', type: 'string')\n")
+        with self.assertRaisesRegex(RunError, "nothing was written"):
+            new.create("mine", self.source)
+        self.assertFalse((self.source / "mm" / "mine.c").exists())
+
+    def test_what_it_writes_is_adopted_builds_and_passes_every_self_test(self) -> None:
+        directory = self.source / "build"
+        quiet = {"check": True, "stdout": subprocess.DEVNULL}
+        subprocess.run([build.meson(), "setup", directory, self.source, "--cross-file",
+                        self.source / "cross" / "i686.ini", "-Diso=disabled",
+                        "-Dhost_tests=disabled"], **quiet)
+        new.create("my-heap", self.source)
+        with mock.patch.object(build, "ROOT", self.source):
+            build.adopt_new_strategies(directory)
+        subprocess.run([build.meson(), "compile", "-C", directory,
+                        "arch/host/host-my-heap-sanitized"], **quiet)
+        said = subprocess.run([directory / "arch" / "host" / "host-my-heap-sanitized",
+                               "run=tests"], check=False, capture_output=True, text=True)
+        self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
+        self.assertNotIn("not ok", said.stdout)
+
+    def test_a_selection_somebody_made_is_left_alone(self) -> None:
+        directory = self.source / "build"
+        subprocess.run([build.meson(), "setup", directory, self.source, "--cross-file",
+                        self.source / "cross" / "i686.ini", "-Dstrategies=bitmap",
+                        "-Diso=disabled"], check=True, stdout=subprocess.DEVNULL)
+        new.create("my-heap", self.source)
+        with mock.patch.object(build, "ROOT", self.source):
+            build.adopt_new_strategies(directory)
+            self.assertEqual(build._option_values(directory)["strategies"], ["bitmap"])
+
+
+if __name__ == "__main__":
+    unittest.main()

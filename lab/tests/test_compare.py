@@ -267,6 +267,7 @@ class Building(unittest.TestCase):
         with temporary_directory() as directory:
             fake = script(directory / "meson", "#!/bin/sh\necho out of $1; echo bad >&2; exit 1\n")
             with mock.patch.object(build, "meson", lambda: str(fake)), \
+                    mock.patch.object(build, "strategies", lambda: STRATEGIES), \
                     self.assertRaises(RunError) as caught:
                 build.Build(64, directory).prepare(["los-bitmap.elf"], lambda text: None)
         self.assertEqual(caught.exception.message, f"the configuration in {directory}/kib-64"

@@ -26,7 +26,7 @@ enum {
     STRESS_SLOTS = 256,
     STRESS_CHECK_INTERVAL_LARGE = 64,
     STAMPED_END_BYTES = 4096,
-    LEFT_BYTES = 4096,                     /* left over when one block takes the rest */
+    LEFT_BYTES = 4096,                     /* left to the smallest blocks of a full heap */
 };
 
 /* A block that a case holds, and what it wrote there. */
@@ -608,19 +608,36 @@ static const char *free_chain(struct link *link)
         struct link *next = link->next;
         int8_t result = kfree(link);
         if (result != 0)
-            return SAY("kfree(%p), a live block near the heap's end, returned %d; expected 0",
+            return SAY("kfree(%p), a live block of a full heap, returned %d; expected 0",
                        (void *)link, result);
         link = next;
     }
     return NULL;
 }
 
-/* Takes blocks of one unit until there are no more. Returns: the last one taken. */
-static struct link *take_all_units(void)
+/* Takes a block and puts it in front of the chain. Returns: false iff there was none. */
+static bool take_link(struct link **chain, uint32_t bytes)
+{
+    struct link *link = kmalloc(bytes);
+    if (link == NULL)
+        return false;
+    *link = (struct link){.next = *chain, .magic = LINK_MAGIC};
+    *chain = link;
+    return true;
+}
+
+/*
+ * Fills the heap: half of the largest block, a quarter, and so on, and then blocks of one
+ * unit until there are no more. Halves leave something to every heap; one block of nearly
+ * all would be rounded up to all where sizes are powers of two. Returns: the last taken.
+ */
+static struct link *take_all(uint32_t largest)
 {
     struct link *chain = NULL;
-    for (struct link *link; (link = kmalloc(UNIT_BYTES)) != NULL; chain = link)
-        *link = (struct link){.next = chain, .magic = LINK_MAGIC};
+    for (uint32_t bytes = largest / 2; bytes >= LEFT_BYTES; bytes /= 2)
+        take_link(&chain, bytes);
+    while (take_link(&chain, UNIT_BYTES))
+        ;
     return chain;
 }
 
@@ -657,20 +674,12 @@ static const char *test_last_block(uint32_t seed)
     start(seed);
     if (has_trait(HEAP_NEVER_FREES))
         return skip_never_frees();
-    uint32_t bytes = largest_of_fresh_heap() - LEFT_BYTES;
-    void *most = kmalloc(bytes);
-    if (most == NULL)
-        return SAY("kmalloc(%u) returned NULL, though kmalloc(%u) had succeeded", bytes,
-                   bytes + LEFT_BYTES);
-    struct link *chain = take_all_units();
+    struct link *chain = take_all(largest_of_fresh_heap());
     if (chain == NULL)
-        return SAY("kmalloc(%u) returned NULL, though the largest block left %u bytes",
-                   UNIT_BYTES, LEFT_BYTES);
+        return SAY("kmalloc(%u) returned NULL on a fresh heap", UNIT_BYTES);
     const char *wrong = last_block_comes_back(&chain);
     if (wrong == NULL)
         wrong = free_chain(chain);
-    if (wrong == NULL && kfree(most) != 0)
-        wrong = "kfree of the heap's first block did not return 0";
     return wrong != NULL ? wrong : broken_after("the last block was freed");
 }
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Short scripts of calls, and pictures of the heap that they leave, for tables of cases. */
+#ifndef TESTS_SCRIPT_H
+#define TESTS_SCRIPT_H
+
+#include "host_heap.h"
+
+enum { SCRIPT_PICTURE_BYTES = 512 };
+
+/*
+ * A script is calls with blanks between them. Blocks have names, a to z:
+ *   a100     a is 100 bytes, anywhere         a100@64   ... at a multiple of 64
+ *   -a       a is freed                       a=200     a is resized in place
+ *   !a100, !a100@64, !a=200                   the same, and must be refused
+ */
+struct script_blocks {
+    uint8_t *address['z' + 1]; /* of each name; NULL: not live */
+};
+
+/* Makes the calls, and checks the heap after each. Fails the test if one goes wrong. */
+void script_run(const struct host_heap *host, struct script_blocks *blocks, const char *script);
+
+/*
+ * Draws the blocks in address order by their bytes: "+16 -48 ?32", + live, - free, ? cached.
+ * META blocks are left out. Requires: picture has SCRIPT_PICTURE_BYTES.
+ */
+void script_draw(const struct host_heap *host, char *picture);
+
+struct script_row {
+    const char *claim;
+    uint32_t map_bytes;
+    const char *script;
+    const char *picture;
+};
+
+/* Runs each row's script on a fresh heap, and compares the pictures. */
+void script_table(const struct script_row *rows, size_t count);
+
+#endif

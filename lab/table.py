@@ -204,7 +204,7 @@ def legend(document: Document) -> list[str]:
 
 
 def _rich(table: Table, widths: Sequence[int]) -> RichTable:
-    made = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
+    made = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for place, (title, width) in enumerate(zip(table.columns, widths)):
         made.add_column(title + (" " if place else ""), justify="right" if place else "left",
                         no_wrap=True, min_width=width, overflow="ellipsis")
@@ -222,10 +222,11 @@ def _widths(same: Sequence[Table]) -> list[int]:
 
 
 def show(document: Document, file: TextIO) -> None:
-    """Print all tables and their legend to `file`, at most WIDTH columns wide."""
-    console = Console(file=file, highlight=False)
-    width = min(WIDTH, console.width) if console.is_terminal else WIDTH
-    console = Console(file=file, highlight=False, width=width)
+    """Print all tables and their legend to `file`, at most WIDTH columns wide.
+
+    A terminal that is narrower wraps lines, but no figure is cut.
+    """
+    console = Console(file=file, highlight=False, width=WIDTH)
     made = tables(document)
     for table in made:
         alike = [other for other in made if other.columns == table.columns]

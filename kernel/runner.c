@@ -43,12 +43,12 @@ static bool run_test(uint32_t number, const struct heap_test *test, uint32_t see
 
 enum machine_status run_tests(const struct job *job)
 {
-    enum machine_status status = MACHINE_DONE;
+    uint32_t failed = 0;
     console_print("1..%u\n", heap_tests_count);
     for (uint32_t i = 0; i < heap_tests_count; i++)
-        if (!run_test(i + 1, &heap_tests[i], job->seed))
-            status = MACHINE_FAILED;
-    return status;
+        failed += !run_test(i + 1, &heap_tests[i], job->seed);
+    console_print("# %u of %u failed\n", failed, heap_tests_count);
+    return failed == 0 ? MACHINE_DONE : MACHINE_FAILED;
 }
 
 enum machine_status run_replay(const struct job *job, const struct boot_module *module)

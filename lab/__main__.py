@@ -56,6 +56,9 @@ def _compare_parser() -> argparse.ArgumentParser:
                         help="where the figures go (default: heaplab-results/results.json)")
     parser.add_argument("--html", type=Path, metavar="FILE",
                         help="where the page goes (default: heaplab-results/report.html)")
+    parser.add_argument("--markdown", type=Path, metavar="FILE",
+                        help="write the tables into this document as well, between its lines"
+                        " '<!-- figures -->' and '<!-- end of figures -->'")
     parser.add_argument("--quick", action="store_true",
                         help="only the beginning of each trace: done in 20 seconds")
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
@@ -78,7 +81,7 @@ def compare(argv: Sequence[str]) -> int:
         quick=options.quick, accel=options.accel, workers=options.jobs,
         stall_seconds=options.time_limit)
     return command.run(request, options.json or command.DEFAULT_JSON,
-                       options.html or command.DEFAULT_HTML)
+                       options.html or command.DEFAULT_HTML, options.markdown)
 
 
 def test(argv: Sequence[str]) -> int:

@@ -19,7 +19,7 @@ from typing import Any, Callable, Optional, Protocol, Sequence
 
 from rich.console import Console
 
-from lab import process, qemu, results, trace
+from lab import markdown, process, qemu, results, trace
 from lab.build import Build, lab_root, strategies as known_strategies
 from lab.errors import InputError, RunError
 from lab.progress import Board, duration
@@ -252,9 +252,12 @@ def _checked_strategies(text: Optional[str], known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-def run(request: Request, json_path: Path, html_path: Path) -> int:
+def run(request: Request, json_path: Path, html_path: Path,
+        markdown_path: Optional[Path] = None) -> int:
     """Carry out a comparison, print its table, and write its files."""
-    results.check_writable([json_path, html_path])
+    results.check_writable([json_path, html_path, *([markdown_path] if markdown_path else [])])
+    if markdown_path:
+        markdown.check(markdown_path)
     for path in (json_path, html_path):
         if path.resolve() in {one.path.resolve() for one in request.traces}:
             raise InputError(f"{path}: cannot be written: it is one of the traces")
@@ -281,7 +284,7 @@ def run(request: Request, json_path: Path, html_path: Path) -> int:
                           {str(job): seconds for job, seconds
                            in measurement.plan.durations.items()},
                           time.monotonic() - started))
-    publish(document, json_path, html_path)
+    publish(document, json_path, html_path, markdown_path)
     say(f"{json_path} and {html_path} written, {duration(time.monotonic() - started)} in all")
     return 0
 
@@ -296,11 +299,15 @@ def _settings(request: Request) -> dict[str, Any]:
     }
 
 
-def publish(document: results.Document, json_path: Path, html_path: Path) -> None:
+def publish(document: results.Document, json_path: Path, html_path: Path,
+            markdown_path: Optional[Path] = None) -> None:
     """Write the document and its page, and print its table."""
     from lab import report, table  # matplotlib takes a second to load: only now
     page = report.page(document)
-    results.write_files({json_path: results.to_json(document) + "\n", html_path: page})
+    files = {json_path: results.to_json(document) + "\n", html_path: page}
+    if markdown_path:
+        files[markdown_path] = markdown.text_for(markdown_path, document)
+    results.write_files(files)
     table.show(document, sys.stdout)
 
 

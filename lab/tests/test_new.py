@@ -16,6 +16,11 @@ from lab.errors import InputError, RunError
 PARTS = ("arch", "cross", "kernel", "lab", "mm", "tests", "traces")
 
 
+def run_quietly(*command: object) -> None:
+    """Run a command that must succeed; what it says does not matter."""
+    subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
+
+
 class NewStrategy(unittest.TestCase):
 
     def setUp(self) -> None:
@@ -50,15 +55,14 @@ class NewStrategy(unittest.TestCase):
 
     def test_what_it_writes_is_adopted_builds_and_passes_every_self_test(self) -> None:
         directory = self.source / "build"
-        quiet = {"check": True, "stdout": subprocess.DEVNULL}
-        subprocess.run([build.meson(), "setup", directory, self.source, "--cross-file",
-                        self.source / "cross" / "i686.ini", "-Diso=disabled",
-                        "-Dhost_tests=disabled"], **quiet)
+        run_quietly(build.meson(), "setup", directory, self.source, "--cross-file",
+                    self.source / "cross" / "i686.ini", "-Diso=disabled",
+                    "-Dhost_tests=disabled")
         new.create("my-heap", self.source)
         with mock.patch.object(build, "ROOT", self.source):
             build.adopt_new_strategies(directory)
-        subprocess.run([build.meson(), "compile", "-C", directory,
-                        "arch/host/host-my-heap-sanitized"], **quiet)
+        run_quietly(build.meson(), "compile", "-C", directory,
+                    "arch/host/host-my-heap-sanitized")
         said = subprocess.run([directory / "arch" / "host" / "host-my-heap-sanitized",
                                "run=tests"], check=False, capture_output=True, text=True)
         self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
@@ -66,9 +70,8 @@ class NewStrategy(unittest.TestCase):
 
     def test_a_selection_somebody_made_is_left_alone(self) -> None:
         directory = self.source / "build"
-        subprocess.run([build.meson(), "setup", directory, self.source, "--cross-file",
-                        self.source / "cross" / "i686.ini", "-Dstrategies=bitmap",
-                        "-Diso=disabled"], check=True, stdout=subprocess.DEVNULL)
+        run_quietly(build.meson(), "setup", directory, self.source, "--cross-file",
+                    self.source / "cross" / "i686.ini", "-Dstrategies=bitmap", "-Diso=disabled")
         new.create("my-heap", self.source)
         with mock.patch.object(build, "ROOT", self.source):
             build.adopt_new_strategies(directory)

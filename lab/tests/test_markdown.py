@@ -15,11 +15,11 @@ class Markdown(unittest.TestCase):
     def test_figures_replace_what_stood_between_the_marks_and_nothing_else(self) -> None:
         with temporary_directory() as directory:
             path = directory / "page.md"
-            path.write_text(f"before\n{markdown.BEGIN}\nold\n{markdown.END}\nafter\n")
+            path.write_text(f"before\n{markdown.BEGIN}\nstale\n{markdown.END}\nafter\n")
             text = markdown.text_for(path, document())
             self.assertTrue(text.startswith(f"before\n{markdown.BEGIN}\n**one**: "), text[:80])
             self.assertTrue(text.endswith(f"\n{markdown.END}\nafter\n"))
-            self.assertNotIn("old", text)
+            self.assertNotIn("stale", text)
             path.write_text(text)
             self.assertEqual(markdown.text_for(path, document()), text)
 

@@ -123,6 +123,34 @@ static void what_is_left_of_a_hole_is_a_hole_from_16_bytes_on(void **state)
     }
 }
 
+static void resize_takes_all_of_the_hole_behind_if_it_must(void **state)
+{
+    (void)state;
+    const uint32_t hole_bytes = 256;
+    uint8_t *hole;
+    struct host_heap *host = heap_with_holes(&hole_bytes, 1, &hole);
+    uint8_t *block = take(host, 128);
+    assert_ptr_equal(block, hole);
+    assert_false(tested_strategy->resize(&host->heap, block, 256 - HEADER_BYTES + 1));
+    assert_true(tested_strategy->resize(&host->heap, block, 256 - HEADER_BYTES));
+    assert_int_equal(tested_strategy->usable(&host->heap, block), 256 - HEADER_BYTES);
+    assert_int_equal(largest_hole(host), 0);
+    assert_true(tested_strategy->resize(&host->heap, block, 100));
+    assert_int_equal(largest_hole(host), 256 - 104);
+    host_heap_assert_sound(host, "resizing");
+    host_heap_delete(host);
+}
+
+/* As large as this, an alignment plus the block has no list of its own any more. */
+static void alignments_larger_than_the_heap_are_refused(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    for (uint32_t align = 4096; align != 0; align *= 2)
+        assert_null(tested_strategy->alloc(&host->heap, 8, align));
+    host_heap_delete(host);
+}
+
 /* What a walk shows of the holes' lists. */
 struct holes {
     uint32_t lists; /* bit i: there is a hole of 2^i to 2^(i+1) - 1 bytes */
@@ -258,6 +286,8 @@ static void mutants_of_lists_are_named(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_hole_comes_from_the_first_list_that_is_sure),
     cmocka_unit_test(what_is_left_of_a_hole_is_a_hole_from_16_bytes_on),
+    cmocka_unit_test(resize_takes_all_of_the_hole_behind_if_it_must),
+    cmocka_unit_test(alignments_larger_than_the_heap_are_refused),
     cmocka_unit_test(random_requests_are_refused_by_the_rule_and_by_nothing_else),
     cmocka_unit_test(mutants_of_tags_are_named),
     cmocka_unit_test(mutants_of_lists_are_named),

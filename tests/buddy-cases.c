@@ -5,6 +5,7 @@
 #undef heap_buddy
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cases.h"
@@ -93,6 +94,29 @@ static void alignment_above_that_of_the_arena_is_kept(void **state)
     }
 }
 
+/* An arena at an odd multiple of 4096: there, no block of 8 KiB has an even address. */
+static void alignment_that_no_block_of_that_size_has_is_refused(void **state)
+{
+    (void)state;
+    const uint32_t map_bytes = LEAVES_4096;
+    uint8_t *memory = aligned_alloc(65536, 3 * 65536);
+    assert_non_null(memory);
+    uint8_t *arena = memory + 65536 + 4096;
+    struct buddy control;
+    const struct heap heap = {.region = {.map = arena - map_bytes,
+                                         .map_bytes = map_bytes,
+                                         .arena = arena,
+                                         .arena_bytes = map_bytes * HEAP_BYTES_PER_MAP_BYTE},
+                              .control = &control};
+    tested_strategy->init(&heap);
+    assert_null(tested_strategy->alloc(&heap, 4097, 8192));
+    assert_int_equal(control.orders, 1U << 12);
+    uint8_t *block = tested_strategy->alloc(&heap, 4096, 8192);
+    assert_ptr_equal(block, arena + 4096);
+    assert_ptr_equal(tested_strategy->alloc(&heap, 4097, 4096), arena + 8192);
+    free(memory);
+}
+
 static struct host_heap *sample(void)
 {
     struct host_heap *host = host_heap_new(tested_strategy, LEAVES_32);
@@ -179,15 +203,27 @@ static void starts_inside_of_long_blocks_are_found(void **state)
     host_heap_delete(host);
 }
 
+static void a_block_that_would_end_behind_the_arena_is_found(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, LEAVES_96);
+    struct script_blocks blocks = {{NULL}};
+    script_run(host, &blocks, "a1024");
+    mutate(host, &leaf_word(&host->heap, 64)->starts, 0, "I1");
+    host_heap_delete(host);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(blocks_are_halved_and_merged_as_the_algorithms_say),
     cmocka_unit_test(resize_works_with_the_halves_above),
     cmocka_unit_test(alignment_costs_no_more_than_the_block),
     cmocka_unit_test(alignment_above_that_of_the_arena_is_kept),
+    cmocka_unit_test(alignment_that_no_block_of_that_size_has_is_refused),
     cmocka_unit_test(mutants_of_the_bitmap_are_named),
     cmocka_unit_test(mutants_of_holes_and_lists_are_named),
     cmocka_unit_test(mutants_of_i4_are_named),
     cmocka_unit_test(starts_inside_of_long_blocks_are_found),
+    cmocka_unit_test(a_block_that_would_end_behind_the_arena_is_found),
 };
 
 const struct cases buddy_cases = {tests, sizeof(tests) / sizeof(tests[0])};

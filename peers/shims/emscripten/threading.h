@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+/* emmalloc includes it for its lock, which is not compiled. */

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+/* The peers include it for statistics, which are not compiled. */

@@ -47,6 +47,9 @@ def _compare_parser() -> argparse.ArgumentParser:
         description="Replay traces on kernel heaps, and compare speed, worst case, memory and"
         " robustness. Prints a table; writes the figures as JSON and as a page.")
     parser.add_argument("--strategies", metavar="A,B", help="only these (default: all)")
+    parser.add_argument("--peers", action="store_true",
+                        help="also allocators that others wrote, such as dlmalloc, out of Debian's"
+                        " packages: fetched once, not installed")
     parser.add_argument("--traces", nargs="+", metavar="FILE",
                         help=".rep or .rep.gz files, or names of shipped traces such as linux-boot"
                         " (default: all shipped)")
@@ -77,7 +80,8 @@ def compare(argv: Sequence[str]) -> int:
     options = _compare_parser().parse_args(argv)
     from lab import compare as command  # needs rich, which --help does not
     request = command.check(
-        strategies=options.strategies, traces=options.traces, heap_kib=options.heap_kib,
+        strategies=options.strategies, peers=options.peers, traces=options.traces,
+        heap_kib=options.heap_kib,
         quick=options.quick, accel=options.accel, workers=options.jobs,
         stall_seconds=options.time_limit)
     return command.run(request, options.json or command.DEFAULT_JSON,

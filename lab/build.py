@@ -71,6 +71,16 @@ def strategies() -> list[str]:
     raise RunError("the project has no build option 'strategies'")
 
 
+def peers() -> list[str]:
+    """The allocators of others that can be built beside the strategies (-Dpeers)."""
+    return sorted(path.stem for path in (ROOT / "peers").glob("*.c"))
+
+
+def _source(heap: str) -> str:
+    """The file that a strategy, or the adapter of a peer, is in."""
+    return f"peers/{heap}.c" if heap in peers() else f"mm/{heap}.c"
+
+
 def _option_values(directory: Path) -> dict[str, Any]:
     """The values of a configured directory's options."""
     return {option["name"]: option["value"]
@@ -105,10 +115,15 @@ class Program:
 
 
 class Build:
-    """One configured build directory of the lab: the kernels of one heap size."""
+    """One configured build directory of the lab: the kernels of one heap size.
 
-    def __init__(self, heap_kib: int, root: Optional[Path] = None) -> None:
+    Once peers were asked for, it goes on building them: fetching them takes long.
+    """
+
+    def __init__(self, heap_kib: int, root: Optional[Path] = None, *,
+                 with_peers: bool = False) -> None:
         self.heap_kib = heap_kib
+        self.with_peers = with_peers
         self.directory = (root or lab_root()) / f"kib-{heap_kib}"
         self._programs: dict[str, Program] = {}
 
@@ -130,6 +145,10 @@ class Build:
     def _configure(self, say: Callable[[str], None]) -> None:
         options = {"heap_kib": self.heap_kib, "hardening": "off",
                    "strategies": ",".join(strategies())}
+        if self.with_peers:
+            options["peers"] = "enabled"
+            if not (self.directory / "peers" / "sources").is_dir():
+                say("fetching the peers' sources, up to 115 MB, once")
         if not is_configured(self.directory):
             shutil.rmtree(self.directory, ignore_errors=True)
             say(f"configuring the build for {self.heap_kib} KiB")
@@ -182,7 +201,7 @@ class Build:
         """Compiler and flags of the kernel's and of the Linux program's copy of a strategy."""
         answer: dict[str, dict[str, object]] = {}
         for name, program in (("kernel", f"los-{strategy}.elf"), ("search", f"host-{strategy}")):
-            command = self._compile_command(self._programs[program].path, f"mm/{strategy}.c")
+            command = self._compile_command(self._programs[program].path, _source(strategy))
             said = _output([command[0], "--version"], self.directory)
             answer[name] = {"compiler": said.partition("\n")[0],
                             "flags": _flags(command[1:], self.directory)}
@@ -231,7 +250,7 @@ def _flags(arguments: Sequence[str], directory: Path) -> list[str]:
     for argument in rest:
         if argument in _FLAGS_WITH_FILE:
             next(rest, None)
-        elif argument.startswith("-I") or argument in _FLAGS_DROPPED \
+        elif argument.startswith(("-I", "-isystem")) or argument in _FLAGS_DROPPED \
                 or not argument.startswith("-"):
             continue
         elif str(ROOT) not in argument and str(directory) not in argument:

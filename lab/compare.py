@@ -20,7 +20,7 @@ from typing import Any, Callable, Optional, Protocol, Sequence
 from rich.console import Console
 
 from lab import markdown, process, qemu, results, trace
-from lab.build import Build, lab_root, strategies as known_strategies
+from lab.build import Build, lab_root, peers as known_peers, strategies as known_strategies
 from lab.errors import InputError, RunError
 from lab.progress import Board, duration
 from lab.schedule import COUNT, SMALLEST, Job, Plan, carry_out
@@ -218,8 +218,8 @@ def _memory_mib(heap_kib: int, of: Trace) -> int:
     return 128 + 64 * -(-(heap_kib * 1040 + tables_bytes) // (64 << 20))
 
 
-def check(*, strategies: Optional[str], traces: Optional[Sequence[str]], heap_kib: str,
-          quick: bool, accel: str, workers: Optional[int],
+def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[str]],
+          heap_kib: str, quick: bool, accel: str, workers: Optional[int],
           stall_seconds: Optional[float]) -> Request:
     """Turn what the command line says into a request.
 
@@ -230,7 +230,7 @@ def check(*, strategies: Optional[str], traces: Optional[Sequence[str]], heap_ki
                          " instructions without it")
     return Request(
         heap_kib=_checked_heap_kib(heap_kib),
-        strategies=_checked_strategies(strategies, known_strategies()),
+        strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),
         traces=trace.read_all(traces or trace.shipped()),
         operations_limit=QUICK_OPERATIONS if quick else None, accel=accel,
         workers=workers or len(os.sched_getaffinity(0)), stall_seconds=stall_seconds)
@@ -244,12 +244,15 @@ def _checked_heap_kib(text: str) -> int:
     return int(text)
 
 
-def _checked_strategies(text: Optional[str], known: Sequence[str]) -> list[str]:
+def chosen_heaps(text: Optional[str], known: Sequence[str], peers: Sequence[str],
+                 with_peers: bool) -> list[str]:
+    """The heaps that --strategies names, or all of the project's, and with --peers those too."""
     chosen = [name.strip() for name in text.split(",")] if text is not None else list(known)
     for name in chosen:
-        if name not in known:
-            raise InputError(f"there is no strategy {name!r}; choose from: {', '.join(known)}")
-    return list(dict.fromkeys(chosen))
+        if name not in known and name not in peers:
+            raise InputError(f"there is no strategy {name!r}; choose from: {', '.join(known)}; or,"
+                             f" of the peers: {', '.join(peers)}")
+    return list(dict.fromkeys([*chosen, *(peers if with_peers else ())]))
 
 
 def run(request: Request, json_path: Path, html_path: Path,
@@ -267,7 +270,8 @@ def run(request: Request, json_path: Path, html_path: Path,
     def say(text: str) -> None:
         console.print(f"heaplab: {text}", markup=False, highlight=False, soft_wrap=True)
 
-    build = Build(request.heap_kib)
+    build = Build(request.heap_kib,
+                  with_peers=not set(known_peers()).isdisjoint(request.strategies))
     build.prepare([name for strategy in request.strategies
                    for name in (f"los-{strategy}.elf", f"host-{strategy}")], say)
     measurement = Measurement(request, build, lab_root() / "traces")

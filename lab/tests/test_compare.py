@@ -25,6 +25,7 @@ from lab.tests.support import (TRACE_TEXT, children_of, end, eventually, fake_qe
                                path_with, raw_record, script, temporary_directory, trace)
 
 STRATEGIES = ["bitmap", "next-fit", "best-fit"]
+PEERS = ["dlmalloc", "emmalloc"]
 
 
 @contextlib.contextmanager
@@ -37,6 +38,27 @@ def in_directory(directory: Path) -> Iterator[None]:
         os.chdir(before)
 
 
+class Peers(unittest.TestCase):
+    """Which heaps are compared, by what was asked for."""
+
+    def chosen(self, text: Optional[str], with_peers: bool) -> list[str]:
+        return compare.chosen_heaps(text, STRATEGIES, PEERS, with_peers)
+
+    def test_without_being_asked_for_they_are_left_out(self) -> None:
+        self.assertEqual(self.chosen(None, False), STRATEGIES)
+
+    def test_asked_for_they_stand_behind_the_strategies(self) -> None:
+        self.assertEqual(self.chosen(None, True), STRATEGIES + PEERS)
+        self.assertEqual(self.chosen("best-fit", True), ["best-fit", *PEERS])
+
+    def test_one_can_be_named_among_the_strategies(self) -> None:
+        self.assertEqual(self.chosen("emmalloc,bitmap", False), ["emmalloc", "bitmap"])
+        self.assertEqual(self.chosen("emmalloc,bitmap", True), ["emmalloc", "bitmap", "dlmalloc"])
+
+    def test_the_project_has_an_adapter_for_each(self) -> None:
+        self.assertEqual(build.peers(), ["dlmalloc", "emmalloc", "newlib", "newlib-nano"])
+
+
 class BadInput(unittest.TestCase):
     """Each is one whole line on standard error, status 2, and nothing written or started."""
 
@@ -45,6 +67,7 @@ class BadInput(unittest.TestCase):
         (self.directory / "good.rep").write_text(TRACE_TEXT, "ascii")
         self.enterContext(in_directory(self.directory))
         self.enterContext(mock.patch.object(compare, "known_strategies", lambda: STRATEGIES))
+        self.enterContext(mock.patch.object(compare, "known_peers", lambda: PEERS))
         self.enterContext(mock.patch.object(compare, "Build", side_effect=AssertionError))
 
     def refusal(self, *arguments: str) -> str:
@@ -63,7 +86,7 @@ class BadInput(unittest.TestCase):
                 self.assertEqual(
                     self.refusal("--strategies", given, "--traces", "good.rep"),
                     f"heaplab: error: there is no strategy '{named}'; choose from:"
-                    " bitmap, next-fit, best-fit\n")
+                    " bitmap, next-fit, best-fit; or, of the peers: dlmalloc, emmalloc\n")
 
     def test_a_heap_size_out_of_range_is_told(self) -> None:
         for given in ("63", "65537", "0", "-1", "", "1e3", "many", "9" * 40, "64.0", "\u0664"):

@@ -116,6 +116,7 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
 int main(int argument_count, char **arguments)
 {
     struct invocation invocation = {.kib = HEAP_KIB};
+    setvbuf(stdout, NULL, _IOLBF, 0); /* progress lines must not wait for their reader */
     for (int i = 1; i < argument_count; i++)
         read_argument(&invocation, arguments[i]);
     struct job job;

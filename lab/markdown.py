@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""The results as Markdown, inside a document that somebody wrote around them."""
+"""The results as Markdown, inside a document that somebody wrote around them.
+
+A place for figures begins with the line `<!-- figures -->` and ends with the line
+`<!-- end of figures -->`. With `<!-- figures: TITLE, TITLE -->` only those tables go there.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Optional, Sequence
 
 from lab import table
 from lab.errors import InputError
 from lab.results import Document
 
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+_PLACE = re.compile(r"(?ms)^(<!-- figures(?:: ([^>\n]*))? -->)\n.*?^(<!-- end of figures -->)$")
 
 
 def _table(one: table.Table) -> str:
@@ -23,9 +29,16 @@ def _table(one: table.Table) -> str:
     return "\n".join(lines)
 
 
-def figures(document: Document) -> str:
-    """All tables of a document, and below them what they mean."""
-    parts = [_table(one) for one in table.tables(document)]
+def figures(document: Document, titles: Optional[Sequence[str]] = None) -> str:
+    """The tables of a document, all or those with these titles, and what they mean.
+
+    Raises InputError if there is no table of such a title.
+    """
+    made = {one.title: one for one in table.tables(document)}
+    for title in titles or ():
+        if title not in made:
+            raise InputError(f"there is no table {title!r}; there are: {', '.join(made)}")
+    parts = [_table(made[title]) for title in titles or made]
     legend = [sentence.replace(f"{table.BEST} marks the best", "Bold is the best")
               for sentence in table.legend(document)]
     return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in legend)])
@@ -33,21 +46,19 @@ def figures(document: Document) -> str:
 
 def check(path: Path) -> None:
     """Raise InputError if `path` is a document without a place for the figures."""
-    if path.exists():
-        _insert(path, path.read_text("utf-8"), "")
+    if path.exists() and not _PLACE.search(path.read_text("utf-8")):
+        raise InputError(f"{path}: has no place for the figures: '<!-- figures -->' on a line,"
+                         " '<!-- end of figures -->' on a later one")
 
 
 def text_for(path: Path, document: Document) -> str:
-    """The text of `path` with the figures in their place; just the figures if it is new."""
-    if not path.exists():
-        return f"{BEGIN}\n{figures(document)}\n{END}\n"
-    return _insert(path, path.read_text("utf-8"), figures(document))
+    """The text of `path` with the figures in their places; just the figures if it is new."""
+    check(path)
+    text = path.read_text("utf-8") if path.exists() else \
+        "<!-- figures -->\n<!-- end of figures -->\n"
 
+    def place(found: re.Match[str]) -> str:
+        titles = [title.strip() for title in found[2].split(",")] if found[2] else None
+        return f"{found[1]}\n{figures(document, titles)}\n{found[3]}"
 
-def _insert(path: Path, text: str, new: str) -> str:
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise InputError(f"{path}: has no place for the figures: '{BEGIN}' on a line, '{END}' on"
-                         " a later one")
-    return f"{before}{BEGIN}\n{new}\n{END}{after}"
+    return _PLACE.sub(place, text)

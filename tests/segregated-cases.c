@@ -102,6 +102,7 @@ static void resize_gives_back_what_is_a_hole(void **state)
          "+24 +264 -112 +72 -40"},
         {"the same class leaves none", BYTES_512, "a132 a=69", "+136 -376"},
         {"eight bytes are no hole", BYTES_512, "a20 a=12", "+24 -488"},
+        {"sixteen are", BYTES_512, "a36 a=20", "+24 -16 -472"},
         {"nothing grows", BYTES_512, "a20 !a=21", "+24 -488"},
         {"but into the eight bytes that it has too many", BYTES_512,
          "a260 b132 c36 d36 e20 e=28 !e=29", "+264 +136 +40 +40 +32"},

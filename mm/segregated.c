@@ -374,7 +374,9 @@ static const char *segregated_check(const struct heap *heap)
     }
     if (left != 0)
         return "I5: every parked block and every hole is in a list";
-    return segregated->hole_classes == hole_classes ? NULL : "I6: a class's bit is set iff it has holes";
+    if (segregated->hole_classes != hole_classes)
+        return "I6: a class's bit is set iff it has holes";
+    return NULL;
 }
 
 const struct heap_strategy heap_segregated = {

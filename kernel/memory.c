@@ -23,6 +23,11 @@ void scratch_init(uint8_t *start, uint8_t *end)
     scratch_end = end;
 }
 
+bool scratch_holds(const uint8_t *start, const uint8_t *end)
+{
+    return scratch_next == start && scratch_end == end;
+}
+
 void *scratch_alloc(uint32_t bytes)
 {
     uint32_t left = (uint32_t)(scratch_end - scratch_next);

@@ -19,6 +19,9 @@ const char *memory_init(const struct boot_info *info, uint32_t kernel_start, uin
 /* Takes [start, end) for scratch_alloc(). */
 void scratch_init(uint8_t *start, uint8_t *end);
 
+/* Returns: whether what scratch_alloc() has left is exactly [start, end). */
+bool scratch_holds(const uint8_t *start, const uint8_t *end);
+
 /*
  * Returns: bytes of zeroed memory, aligned to 16, never given back; NULL iff there is
  * not so much left.

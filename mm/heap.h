@@ -35,7 +35,8 @@ void kinitHeap(void);
 /*
  * Reserves a block of at least size bytes. Its contents are whatever was there.
  * Requires: kinitHeap() was called; a kernel that forgot it panics.
- * Returns: the block's address; NULL iff size is 0 or no hole fits.
+ * Returns: the block's address; NULL iff size is 0 or no hole fits among those that the
+ * strategy looks at (some pass holes over to save time; each file says which).
  */
 void *kmalloc(uint32_t size);
 

@@ -20,7 +20,8 @@
  * Pages in the middle are FREE or REST. Their fields, and REST's, mean nothing.
  *
  * Invariants:
- *   I1: runs follow one another up to the arena's last whole page
+ *   I1: runs follow one another up to the arena's last whole page, and only the first page
+ *       of one is LARGE or SLAB
  *   I2: a run's last page is free iff the run is, and has a free run's length
  *   I3: no two free runs are neighbours
  *   I4: the list holds the free runs, and each points back to the pointer that leads to it
@@ -214,6 +215,19 @@ static inline bool page_check_exists(const struct heap *heap, const struct page 
     return offset % sizeof(*page) == 0 && offset / sizeof(*page) < page_count(heap);
 }
 
+/* I1, of the run that begins there, or should. */
+static inline bool run_check_first(const struct heap *heap, const struct page *run)
+{
+    if (run->kind == PAGE_REST || run->kind > PAGE_SLAB || run->pages == 0 ||
+        run->pages > (uint32_t)(page_end(heap) - run) ||
+        (run->kind == PAGE_SLAB && run->pages != 1))
+        return false;
+    for (const struct page *page = run + 1; page < run + run->pages; page++)
+        if (page->kind > PAGE_REST)
+            return false;
+    return true;
+}
+
 /* I2 and I3, of a run of which I1 holds. */
 static inline const char *run_check_last(const struct heap *heap, const struct page *run)
 {
@@ -241,10 +255,8 @@ static inline const char *run_check(const struct heap *heap)
 {
     uint32_t free_runs = 0;
     for (const struct page *run = page_first(heap); run != page_end(heap); run += run->pages) {
-        uint32_t left = (uint32_t)(page_end(heap) - run);
-        if (run->kind == PAGE_REST || run->kind > PAGE_SLAB || run->pages == 0 ||
-            run->pages > left || (run->kind == PAGE_SLAB && run->pages != 1))
-            return "I1: runs follow one another up to the arena's last whole page";
+        if (!run_check_first(heap, run))
+            return "I1: runs follow one another, and only the first page is LARGE or SLAB";
         const char *broken = run_check_last(heap, run);
         if (broken != NULL)
             return broken;

@@ -8,6 +8,7 @@
 #undef heap_slab
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cases.h"
@@ -127,6 +128,42 @@ static void aligned_runs_leave_a_run_on_either_side(void **state)
     }
 }
 
+/* An arena of two pages, of which the second is a multiple of 8192. */
+static void a_run_is_long_enough_behind_its_first_aligned_page(void **state)
+{
+    (void)state;
+    const uint32_t map_bytes = 2 * 64;
+    uint8_t *memory = aligned_alloc(8192, 4 * 8192);
+    assert_non_null(memory);
+    uint8_t *arena = memory + 8192 + 4096;
+    struct slab_heap control;
+    const struct heap heap = {.region = {.map = arena - map_bytes,
+                                         .map_bytes = map_bytes,
+                                         .arena = arena,
+                                         .arena_bytes = map_bytes * HEAP_BYTES_PER_MAP_BYTE},
+                              .control = &control};
+    tested_strategy->init(&heap);
+    assert_null(tested_strategy->alloc(&heap, 4097, 8192));
+    assert_ptr_equal(tested_strategy->alloc(&heap, 4096, 8192), arena + 4096);
+    assert_ptr_equal(tested_strategy->alloc(&heap, 4096, 4096), arena);
+    assert_null(tested_strategy->check(&heap));
+    free(memory);
+}
+
+/* Where the side array ends, the first page begins, whose owner may write anything. */
+static void what_lies_behind_the_side_array_is_no_page(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, PAGES_4);
+    struct script_blocks blocks = {{NULL}};
+    script_run(host, &blocks, "a12288 b4096");
+    const struct page looks_free = {.pages = 1, .kind = PAGE_FREE};
+    memcpy(blocks.address['a'], &looks_free, sizeof(looks_free));
+    script_run(host, &blocks, "!b=4097 -b");
+    assert_memory_equal(blocks.address['a'], &looks_free, sizeof(looks_free));
+    host_heap_delete(host);
+}
+
 /* Page 0 is a slab of 2048, +?; page 1 is one of 1360, ??+; page 2 is complete; 3 is free. */
 static struct host_heap *sample(void)
 {
@@ -190,7 +227,8 @@ static void mutants_of_longer_runs_are_named(void **state)
     mutate_byte(host, &page[1].kind, PAGE_REST, "I2");
     mutate(host, &page[1].pages, 1, "I2");
     mutate_byte(host, &page[3].kind, PAGE_FREE, "I2");
-    mutate_byte(host, &page[3].kind, PAGE_SLAB, "I2");
+    mutate_byte(host, &page[3].kind, PAGE_SLAB, "I1");
+    mutate_byte(host, &page[5].kind, PAGE_LARGE, "I1");
     mutate(host, &page[7].pages, 3, "I2");
     host_heap_delete(host);
 }
@@ -269,6 +307,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(buffers_are_taken_from_slabs_and_pages_wander),
     cmocka_unit_test(large_blocks_are_runs_of_pages),
     cmocka_unit_test(aligned_runs_leave_a_run_on_either_side),
+    cmocka_unit_test(a_run_is_long_enough_behind_its_first_aligned_page),
+    cmocka_unit_test(what_lies_behind_the_side_array_is_no_page),
     cmocka_unit_test(mutants_of_runs_are_named),
     cmocka_unit_test(mutants_of_longer_runs_are_named),
     cmocka_unit_test(mutants_of_i3_are_named),

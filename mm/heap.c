@@ -12,7 +12,8 @@
  * and kfree it inlines them whatever their size ("flatten"; clang does so for the calls in
  * a function's own text, and no deeper), since only there does it see which heap, and which
  * alignment, they are for. kmalloc and kfree themselves are never inlined: each heap has its
- * code once, and its size can be compared.
+ * code once, and its size can be compared. Where a strategy is cut into a quick and a slow
+ * half, the slow one is a function of its own, for the quick one's sake.
  *
  * What a caller may get wrong, and what holds for every strategy alike, is decided
  * here and only here: zero sizes, NULL, products that overflow, alignments that are
@@ -118,12 +119,23 @@ void kinitHeap(void)
     initialised = true;
 }
 
+static __attribute__((noinline, flatten)) void *allocate_slowly(uint32_t size)
+{
+    void *block = HEAP_STRATEGY.slow_alloc(&kernel_heap, size);
+    guard_enter(block);
+    return block;
+}
+
 __attribute__((noinline, flatten)) void *kmalloc(uint32_t size)
 {
     require_initialised("kmalloc");
     if (size == 0)
         return NULL;
-    void *block = HEAP_STRATEGY.alloc(&kernel_heap, size, HEAP_ALIGNMENT_BYTES);
+    void *block;
+    if (HEAP_STRATEGY.quick_alloc == NULL)
+        block = HEAP_STRATEGY.alloc(&kernel_heap, size, HEAP_ALIGNMENT_BYTES);
+    else if ((block = HEAP_STRATEGY.quick_alloc(&kernel_heap, size)) == NULL)
+        return allocate_slowly(size);
     guard_enter(block);
     return block;
 }
@@ -133,19 +145,33 @@ void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
     require_initialised("kmalloc_aligned");
     if (size == 0 || !is_power_of_two(align_bytes))
         return NULL;
-    if (align_bytes < HEAP_ALIGNMENT_BYTES)
-        align_bytes = HEAP_ALIGNMENT_BYTES;
+    if (align_bytes <= HEAP_ALIGNMENT_BYTES)
+        return kmalloc(size);
     void *block = HEAP_STRATEGY.alloc(&kernel_heap, size, align_bytes);
     guard_enter(block);
     return block;
+}
+
+static __attribute__((noinline, flatten)) int8_t free_slowly(void *address)
+{
+    if (!HEAP_STRATEGY.slow_free(&kernel_heap, address))
+        return -1;
+    guard_leave(address);
+    return 0;
 }
 
 __attribute__((noinline, flatten)) int8_t kfree(void *address)
 {
     if (address == NULL)
         return 0;
-    if (!guard_lets_pass(address) || !HEAP_STRATEGY.free(&kernel_heap, address))
+    if (!guard_lets_pass(address))
         return -1;
+    if (HEAP_STRATEGY.quick_free != NULL) {
+        if (!HEAP_STRATEGY.quick_free(&kernel_heap, address))
+            return free_slowly(address);
+    } else if (!HEAP_STRATEGY.free(&kernel_heap, address)) {
+        return -1;
+    }
     guard_leave(address);
     return 0;
 }

@@ -100,6 +100,22 @@ struct heap_strategy {
     bool (*free)(const struct heap *heap, void *address);
 
     /*
+     * Optional, may be NULL, all four or none: alloc, with the least alignment, and free,
+     * each cut in two where most calls end. alloc does what quick_alloc does and, if that
+     * returns NULL, what slow_alloc does; free likewise, where false stands for NULL. The
+     * front door calls the halves one by one, since code that has the other half out of
+     * its sight need not save the registers that only this uses.
+     * Requires: as alloc and free; of a slow half, that the quick one was called just
+     * before, for the same, and declined.
+     * Returns: as alloc and free, but that a quick half may decline. The heap is to be
+     * used no further then until its slow half was called.
+     */
+    void *(*quick_alloc)(const struct heap *heap, uint32_t size);
+    void *(*slow_alloc)(const struct heap *heap, uint32_t size);
+    bool (*quick_free)(const struct heap *heap, void *address);
+    bool (*slow_free)(const struct heap *heap, void *address);
+
+    /*
      * Requires: as free.
      * Returns: the bytes the caller may use; 0 iff address is not a live block.
      */

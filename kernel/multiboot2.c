@@ -114,7 +114,7 @@ static const char *read_text(const struct tag *tag, const char **text)
 static const char *read_framebuffer(const struct tag *tag, struct boot_info *info)
 {
     const struct framebuffer_tag *framebuffer = (const struct framebuffer_tag *)tag;
-    if (tag->bytes < sizeof(*framebuffer))
+    if (tag->bytes <= offsetof(struct framebuffer_tag, type))
         return "multiboot2: the framebuffer tag is too short";
     info->graphics_screen = framebuffer->type != FRAMEBUFFER_EGA_TEXT;
     return NULL;

@@ -138,14 +138,16 @@ static void allocate_tables(struct reader *reader, struct trace *trace, uint32_t
 {
     /* "f 0" and a line end are 4 bytes, the last end may be missing: no header can ask for more. */
     uint32_t text_bytes = (uint32_t)(reader->rest.end - reader->rest.next);
-    uint32_t id_bytes;
+    uint32_t id_bytes, operation_bytes;
     if (trace->operation_count > text_bytes / 3) {
         refuse(reader, "the header promises more operations than the text can hold");
         return;
     }
     if (__builtin_mul_overflow(trace->id_count, (uint32_t)sizeof(*reader->blocks), &id_bytes))
         id_bytes = UINT32_MAX;
-    trace->operations = scratch_alloc(kept * (uint32_t)sizeof(*trace->operations));
+    if (__builtin_mul_overflow(kept, (uint32_t)sizeof(*trace->operations), &operation_bytes))
+        operation_bytes = UINT32_MAX;
+    trace->operations = scratch_alloc(operation_bytes);
     reader->blocks = scratch_alloc(id_bytes);
     if (trace->operations == NULL || reader->blocks == NULL)
         refuse(reader, "too little RAM beside the heap for so many ids and operations");

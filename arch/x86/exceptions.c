@@ -79,6 +79,15 @@ static void show_registers(const struct exception_frame *frame, uint32_t esp)
                   frame->cs, frame->eflags, frame->error_code, frame->vector);
 }
 
+/* A fault while one is explained must not be explained in turn: it would never end. */
+static void stop_if_explaining(void)
+{
+    static bool explaining;
+    if (explaining)
+        machine_stop(MACHINE_PANICKED);
+    explaining = true;
+}
+
 __attribute__((noreturn)) static void explain(const struct exception_frame *frame, uint32_t esp)
 {
     show_registers(frame, esp);
@@ -89,6 +98,7 @@ __attribute__((noreturn)) static void explain(const struct exception_frame *fram
 
 void exception_raised(const struct exception_frame *frame)
 {
+    stop_if_explaining();
     if (frame->vector == VECTOR_PAGE_FAULT)
         show_page_fault(faulting_address(), frame->error_code);
     else
@@ -98,6 +108,7 @@ void exception_raised(const struct exception_frame *frame)
 
 void double_fault_raised(void)
 {
+    stop_if_explaining();
     const struct task_state *task = cpu_interrupted_task();
     const char *meaning = meaning_of(faulting_address());
     const struct exception_frame frame = {

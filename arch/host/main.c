@@ -25,6 +25,7 @@ struct invocation {
     char command_line[COMMAND_LINE_BYTES];
     const char *trace_path; /* NULL if none was given */
     uint32_t kib;
+    uint32_t map_bytes; /* instead of kib, unless 0 */
 };
 
 static _Noreturn void refuse(const char *what, const char *which)
@@ -48,6 +49,11 @@ static void read_argument(struct invocation *invocation, const char *argument)
         if (!text_number(word, &invocation->kib) || invocation->kib < HEAP_KIB_MIN ||
             invocation->kib > HEAP_KIB_MAX)
             refuse("kib is a number from 64 to 65536", argument);
+    } else if (text_take_name(&word, "map_bytes")) {
+        if (!text_number(word, &invocation->map_bytes) ||
+            invocation->map_bytes % REGION_MAP_BYTES_STEP != 0 ||
+            invocation->map_bytes > REGION_MAP_BYTES_MAX)
+            refuse("map_bytes is a multiple of 8 up to 1048576", argument);
     } else if (text_take_name(&word, "placements")) {
         if (!bulk_open(word.next))
             refuse(strerror(errno), word.next);
@@ -127,7 +133,8 @@ int main(int argument_count, char **arguments)
     if (scratch == NULL)
         refuse("is not to be had", "256 MiB of memory");
     scratch_init(scratch, scratch + SCRATCH_BYTES);
-    region_set(invocation.kib * KIB / HEAP_BYTES_PER_MAP_BYTE);
+    region_set(invocation.map_bytes != 0 ? invocation.map_bytes
+                                         : invocation.kib * KIB / HEAP_BYTES_PER_MAP_BYTE);
     kinitHeap();
     struct boot_module module;
     if (invocation.trace_path != NULL)

@@ -233,8 +233,20 @@ class Host(InScratch):
             [HOSTS / f"host-{STRATEGY}", "run=smallest", "operations=4000", trace],
             check=True, capture_output=True, text=True).stdout
         record = json.loads(said.splitlines()[-1].removeprefix("result: "))
-        self.assertGreaterEqual(record["smallest_total_bytes"], record["peak_requested_bytes"])
-        self.assertEqual(record["smallest_total_bytes"] % 520, 0)
+        smallest = record["smallest_total_bytes"]
+        self.assertGreaterEqual(smallest, record["peak_requested_bytes"])
+        self.assertEqual(smallest % 520, 0)
+        self.assertEqual(self.failures_in(smallest, trace), 0)
+        for total in range(smallest - 16 * 520, smallest, 520):
+            self.assertGreater(self.failures_in(total, trace), 0, f"{total} bytes would do")
+
+    def failures_in(self, total_bytes: int, trace: pathlib.Path) -> int:
+        said = subprocess.run(
+            [HOSTS / f"host-{STRATEGY}", "run=replay", "operations=4000", "samples=0",
+             f"map_bytes={total_bytes // 65}", trace],
+            check=True, capture_output=True, text=True).stdout
+        (record,) = re.findall(r"^result: (.*)$", said, re.MULTILINE)
+        return json.loads(record)["failures"]
 
 
 if __name__ == "__main__":

@@ -52,11 +52,11 @@ static uint32_t percentile(const uint32_t *sorted, uint32_t count, uint32_t perm
     return sorted[rank - 1];
 }
 
-static void compute(const struct trace *trace, const uint32_t *costs, enum selection selection,
-                    uint32_t *work, struct cost_figures *figures)
+static void compute(const struct trace *trace, const uint32_t *costs, uint32_t count,
+                    enum selection selection, uint32_t *work, struct cost_figures *figures)
 {
     *figures = (struct cost_figures){0};
-    for (uint32_t i = 0; i < trace->operation_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         if (costs[i] == FIGURES_NO_COST || !is_selected(selection, trace->operations[i].kind))
             continue;
         if (figures->operations == 0 || costs[i] > figures->max) {
@@ -77,11 +77,11 @@ static void compute(const struct trace *trace, const uint32_t *costs, enum selec
 const char *figures_compute(const struct trace *trace, const uint32_t *costs,
                             struct replay *replay)
 {
-    uint32_t *work = scratch_alloc(trace->operation_count * (uint32_t)sizeof(*work));
+    uint32_t *work = scratch_alloc(replay->operations * (uint32_t)sizeof(*work));
     if (work == NULL)
         return "too little RAM beside the heap to sort the costs";
-    compute(trace, costs, EVERY_CALL, work, &replay->cost);
-    compute(trace, costs, ONLY_ALLOC, work, &replay->malloc);
-    compute(trace, costs, ONLY_FREE, work, &replay->free);
+    compute(trace, costs, replay->operations, EVERY_CALL, work, &replay->cost);
+    compute(trace, costs, replay->operations, ONLY_ALLOC, work, &replay->malloc);
+    compute(trace, costs, replay->operations, ONLY_FREE, work, &replay->free);
     return NULL;
 }

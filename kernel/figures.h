@@ -9,7 +9,8 @@
 #define FIGURES_NO_COST UINT32_MAX
 
 /*
- * Fills in replay's cost, malloc and free from costs, one for each of trace's operations.
+ * Fills in replay's cost, malloc and free from costs, one for each of the operations
+ * that were replayed.
  * Memory: scratch_alloc(), 4 bytes an operation.
  * Returns: NULL; or that there is too little memory.
  */

@@ -14,6 +14,7 @@
 #include "../mm/heap_check.h"
 #include "../mm/heap_strategy.h"
 #include "format.h"
+#include "random.h"
 
 enum {
     MESSAGE_BYTES = 320,
@@ -38,30 +39,15 @@ struct held {
 
 static struct held held[HELD_MAX];
 static char message[MESSAGE_BYTES];
-static uint32_t random_state;
+static struct random randomness;
 
 #define SAY(...) format_text(message, sizeof(message), __VA_ARGS__)
 
 /* --- the tools of the cases ---------------------------------------------------- */
 
-/* Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (14), 2003. */
-static uint32_t random_word(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 17;
-    random_state ^= random_state << 5;
-    return random_state;
-}
-
-/* Returns: a number from 0 to limit - 1. */
-static uint32_t random_below(uint32_t limit)
-{
-    return random_word() % limit;
-}
-
 static void start(uint32_t seed)
 {
-    random_state = seed != 0 ? seed : 1;
+    randomness = random_seeded(seed);
     kinitHeap();
 }
 
@@ -301,7 +287,7 @@ static const char *test_blocks_are_apart(uint32_t seed)
     start(seed);
     const char *wrong = NULL;
     for (uint32_t slot = 0; slot < BLOCKS && wrong == NULL; slot++)
-        wrong = hold(slot, slot < BLOCKS / 2 ? slot + 1 : 1 + random_below(250));
+        wrong = hold(slot, slot < BLOCKS / 2 ? slot + 1 : 1 + random_below(&randomness, 250));
     if (wrong == NULL && measure().live_blocks != BLOCKS)
         wrong = SAY("%u blocks were handed out, but walking the heap shows %u", BLOCKS,
                     measure().live_blocks);
@@ -531,7 +517,7 @@ static void put_in_order(uint32_t count, enum order order)
         if (order == BACKWARD && i < count / 2)
             other = count - 1 - i;
         if (order == RANDOM)
-            other = i + random_below(count - i);
+            other = i + random_below(&randomness, count - i);
         struct held swapped = held[i];
         held[i] = held[other];
         held[other] = swapped;
@@ -1031,15 +1017,15 @@ static const char *test_starts_anew(uint32_t seed)
 static uint32_t random_size(void)
 {
     uint32_t large = region_bytes() / 16 < 65536 ? region_bytes() / 16 : 65536;
-    switch (random_below(16)) {
+    switch (random_below(&randomness, 16)) {
     case 0:
-        return 1 + random_below(large);
+        return 1 + random_below(&randomness, large);
     case 1:
     case 2:
     case 3:
-        return 1 + random_below(2048);
+        return 1 + random_below(&randomness, 2048);
     default:
-        return 1 + random_below(256);
+        return 1 + random_below(&randomness, 256);
     }
 }
 
@@ -1047,10 +1033,10 @@ static const char *stress_take(struct held *block)
 {
     uint32_t align = HEAP_ALIGNMENT_BYTES;
     block->bytes = random_size();
-    block->stamp = random_word();
-    switch (random_below(8)) {
+    block->stamp = random_word(&randomness);
+    switch (random_below(&randomness, 8)) {
     case 0:
-        align <<= random_below(10);
+        align <<= random_below(&randomness, 10);
         block->address = kmalloc_aligned(block->bytes, align);
         break;
     case 1:
@@ -1086,10 +1072,10 @@ static const char *stress_resize(struct held *block)
 
 static const char *stress_once(void)
 {
-    uint32_t slot = random_below(STRESS_SLOTS);
+    uint32_t slot = random_below(&randomness, STRESS_SLOTS);
     if (held[slot].address == NULL)
         return stress_take(&held[slot]);
-    if (random_below(4) == 0)
+    if (random_below(&randomness, 4) == 0)
         return stress_resize(&held[slot]);
     return let_go(slot);
 }

@@ -41,6 +41,8 @@ static enum machine_status do_job(const struct job *job)
         return run_replay(job, boot_info.module_count > 0 ? &boot_info.modules[0] : NULL);
     case JOB_FAULT:
         return run_fault(job);
+    case JOB_PRINT:
+        return run_refused("run=print writes a trace to a file: only the host has files");
     case JOB_SMALLEST:
         return run_refused("run=smallest needs a heap of changing size: only the host has one");
     }

@@ -16,7 +16,7 @@ struct choice {
 
 static const struct choice kinds[] = {
     {"tests", JOB_TESTS},       {"replay", JOB_REPLAY}, {"smallest", JOB_SMALLEST},
-    {"fault", JOB_FAULT},       {NULL, 0},
+    {"print", JOB_PRINT},       {"fault", JOB_FAULT},   {NULL, 0},
 };
 
 static const struct choice faults[] = {
@@ -53,6 +53,17 @@ static bool parse_unit(struct text word, struct job *job)
     return job->counts_instructions || text_is(word, "cycles");
 }
 
+/* What the name means is for workload_make() to say. */
+static bool parse_workload(struct text word, struct job *job)
+{
+    uint32_t length = (uint32_t)(word.end - word.next);
+    if (length == 0 || length >= sizeof(job->workload))
+        return false;
+    __builtin_memcpy(job->workload, word.next, length);
+    job->workload[length] = '\0';
+    return true;
+}
+
 /* Returns: whether word is one of ours and its value makes sense. */
 static bool parse_word(struct text word, struct job *job)
 {
@@ -62,6 +73,8 @@ static bool parse_word(struct text word, struct job *job)
         return parse_kind(word, job);
     if (text_take_name(&word, "fault"))
         return parse_fault(word, job);
+    if (text_take_name(&word, "workload"))
+        return parse_workload(word, job);
     if (text_take_name(&word, "unit"))
         return parse_unit(word, job);
     if (text_take_name(&word, "operations"))

@@ -8,9 +8,9 @@
 
 #include "machine.h"
 
-enum job_kind { JOB_TESTS, JOB_REPLAY, JOB_SMALLEST, JOB_FAULT };
+enum job_kind { JOB_TESTS, JOB_REPLAY, JOB_SMALLEST, JOB_PRINT, JOB_FAULT };
 
-enum { JOB_SAMPLES_MAX = 4096 };
+enum { JOB_SAMPLES_MAX = 4096, JOB_WORKLOAD_BYTES = 32 };
 
 struct job {
     enum job_kind kind;
@@ -18,7 +18,8 @@ struct job {
     bool placements;          /* write each placement to the machine's bulk output */
     uint32_t operations;      /* replay at most so many */
     uint32_t samples;         /* over time, at most */
-    uint32_t seed;            /* of the self-tests' random part */
+    uint32_t seed;            /* of the self-tests' random part, or of the workload */
+    char workload[JOB_WORKLOAD_BYTES]; /* its name; empty: the trace is a boot module */
     enum machine_fault fault; /* only of JOB_FAULT */
 };
 

@@ -34,6 +34,20 @@ static void report_footprint(const struct replay *replay)
                    machine_heap_text_bytes(), replay->stack_bytes, kheap_hardening_bytes());
 }
 
+static void report_first_failure(const struct replay *replay)
+{
+    const struct first_failure *first = &replay->first_failure;
+    if (replay->failures == 0) {
+        console_report("\"first_failure\":null,");
+        return;
+    }
+    console_report("\"first_failure\":{\"operation\":%u,\"size\":%u,\"requested\":%u,"
+                   "\"granted\":%u,\"free\":%u,\"largest\":%u,\"holes\":%u},",
+                   first->operation, first->size, first->requested_bytes, first->heap.live_bytes,
+                   first->heap.free_bytes, first->heap.largest_free_bytes,
+                   first->heap.free_blocks);
+}
+
 /* The samples by column: where each column's number lies in a sample. */
 struct column {
     const char *name;
@@ -73,9 +87,12 @@ static void report_series(const struct replay *replay)
 void record_report(const struct trace *trace, const struct job *job, const struct replay *replay)
 {
     console_report("result: {\"strategy\":\"%s\",\"heap_kib\":%u,\"unit\":\"%s\","
-                   "\"hardening\":\"%s\",\"locking\":\"none\",\"operations\":%u,\"failures\":%u,",
+                   "\"hardening\":\"%s\",\"locking\":\"none\",\"operations\":%u,"
+                   "\"build_up_operations\":%u,\"failures\":%u,",
                    kheap_strategy()->name, kheap()->region.arena_bytes / KIB, unit_name(job),
-                   kheap_hardening(), replay->operations, replay->failures);
+                   kheap_hardening(), replay->operations, trace->build_up_operations,
+                   replay->failures);
+    report_first_failure(replay);
     report_cost("cost", &replay->cost);
     report_cost("malloc", &replay->malloc);
     report_cost("free", &replay->free);
@@ -102,6 +119,13 @@ void record_print(const struct trace *trace, const struct job *job, const struct
     console_print("%s: %u operations, %u failures, at most %u bytes requested at once\n",
                   kheap_strategy()->name, replay->operations, replay->failures,
                   trace->peak_requested_bytes);
+    if (replay->failures > 0)
+        console_print("the first failure, of %u bytes in operation %u: %u bytes were free in %u "
+                      "holes, the largest of %u\n",
+                      replay->first_failure.size, replay->first_failure.operation,
+                      replay->first_failure.heap.free_bytes,
+                      replay->first_failure.heap.free_blocks,
+                      replay->first_failure.heap.largest_free_bytes);
     if (!machine_counts())
         return;
     console_print("%-8s %10s %10s %10s %10s %10s %10s\n", unit_name(job), "calls", "mean", "p50",

@@ -108,6 +108,19 @@ static uintptr_t measure(struct player *player, measured_function *function, uin
     return call.result;
 }
 
+static void note_failure(struct player *player, uint32_t size)
+{
+    struct replay *replay = player->replay;
+    if (replay->failures++ > 0)
+        return;
+    replay->first_failure = (struct first_failure){
+        .operation = replay->operations,
+        .size = size,
+        .requested_bytes = player->requested_bytes,
+    };
+    heap_measure(kheap_strategy(), kheap(), &replay->first_failure.heap);
+}
+
 /* Returns: whether the block's allocation failed, so that there is nothing to do. */
 static bool is_missing(const struct replay_block *block)
 {
@@ -132,10 +145,10 @@ static const char *play_alloc(struct player *player, const struct trace_operatio
     struct replay_block *block = &player->blocks[operation->id];
     uint8_t *address = (uint8_t *)measure(player, (measured_function *)kmalloc, operation->size, 0);
     *block = (struct replay_block){.size = operation->size};
-    if (address == NULL) {
-        player->replay->failures += operation->size != 0;
+    if (address == NULL && operation->size != 0)
+        note_failure(player, operation->size);
+    if (address == NULL)
         return NULL;
-    }
     if (operation->size == 0)
         return "kmalloc(0) returned a block, not NULL";
     return take_block(player, operation, address);
@@ -159,7 +172,7 @@ static const char *play_free(struct player *player, const struct trace_operation
 static const char *keep_block(struct player *player, const struct trace_operation *operation)
 {
     const struct replay_block *block = &player->blocks[operation->id];
-    player->replay->failures++;
+    note_failure(player, operation->size);
     return verify_contents(operation->id, block->address, block->size, "after a failed krealloc");
 }
 
@@ -239,19 +252,25 @@ static uint32_t interval(uint32_t count, uint32_t parts)
     return steps == 0 ? 1 : steps;
 }
 
+static bool is_over(const struct player *player)
+{
+    return player->trace->ends_at_failure && player->replay->failures > 0;
+}
+
 static const char *play_all(struct player *player)
 {
     const struct trace *trace = player->trace;
     struct replay *replay = player->replay;
     uint32_t sample_every = interval(trace->operation_count, player->job->samples);
     uint32_t report_every = interval(trace->operation_count, PROGRESS_LINES);
-    while (replay->operations < trace->operation_count) {
+    while (replay->operations < trace->operation_count && !is_over(player)) {
         uint32_t index = replay->operations;
         uint32_t failures_before = replay->failures;
         const char *wrong = play(player, &trace->operations[index]);
         if (wrong != NULL)
             return wrong;
-        player->costs[index] = player->last_cost;
+        player->costs[index] =
+            index < trace->build_up_operations ? FIGURES_NO_COST : player->last_cost;
         note_placement(player, &trace->operations[index], failures_before);
         replay->operations++;
         if (player->job->samples > 0 && replay->operations % sample_every == 0)

@@ -26,9 +26,18 @@ struct sample {
     struct heap_stats heap;
 };
 
+/* The state in which a request was refused for the first time. */
+struct first_failure {
+    uint32_t operation; /* its index in the trace */
+    uint32_t size;      /* bytes it asked for */
+    uint32_t requested_bytes; /* live when it was refused */
+    struct heap_stats heap;
+};
+
 struct replay {
-    uint32_t operations; /* done; all of the trace's, if nothing was wrong */
+    uint32_t operations; /* done; all of the trace's, unless it ends at a failure */
     uint32_t failures;   /* NULL for a size above 0 */
+    struct first_failure first_failure; /* iff failures > 0 */
     struct cost_figures cost;
     struct cost_figures malloc;
     struct cost_figures free;

@@ -2,11 +2,13 @@
 #include "runner.h"
 
 #include "console.h"
+#include "heap.h"
 #include "heap_check.h"
 #include "heap_tests.h"
 #include "record.h"
 #include "replay.h"
 #include "trace.h"
+#include "workload.h"
 
 enum machine_status run_refused(const char *wrong)
 {
@@ -51,14 +53,26 @@ enum machine_status run_tests(const struct job *job)
     return failed == 0 ? MACHINE_DONE : MACHINE_FAILED;
 }
 
+const char *run_find_trace(const struct job *job, const struct boot_module *module,
+                           struct trace *trace)
+{
+    bool has_workload = job->workload[0] != '\0';
+    if (has_workload && module != NULL)
+        return "there are both a workload= and a boot module: which is to be replayed?";
+    if (has_workload)
+        return workload_make(text_of(job->workload), job->seed, kheap()->region.arena_bytes,
+                             job->operations, trace);
+    if (module == NULL)
+        return "there is no trace: it is the first boot module, or named by workload=";
+    const struct text text = {(const char *)module->start, (const char *)module->end};
+    return trace_read(text, job->operations, trace);
+}
+
 enum machine_status run_replay(const struct job *job, const struct boot_module *module)
 {
     static struct trace trace;
     static struct replay replay;
-    if (module == NULL)
-        return run_refused("run=replay needs a trace as the first boot module, and there is none");
-    const struct text text = {(const char *)module->start, (const char *)module->end};
-    const char *wrong = trace_read(text, job->operations, &trace);
+    const char *wrong = run_find_trace(job, module, &trace);
     if (wrong == NULL)
         wrong = replay_trace(&trace, job, &replay);
     if (wrong != NULL)

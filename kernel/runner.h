@@ -6,6 +6,7 @@
 #include "boot_info.h"
 #include "job.h"
 #include "machine.h"
+#include "trace.h"
 
 /*
  * Runs the self-tests as TAP on every console.
@@ -14,7 +15,14 @@
 enum machine_status run_tests(const struct job *job);
 
 /*
- * Replays the trace in module (NULL: there is none) and says its record. What is wrong is
+ * Makes the job's workload, or reads the trace in module (NULL: there is none).
+ * Returns: NULL and *trace filled in; else what is wrong, in words, valid until the next call.
+ */
+const char *run_find_trace(const struct job *job, const struct boot_module *module,
+                           struct trace *trace);
+
+/*
+ * Replays the job's workload, or the trace in module (NULL: there is none) and says its record. What is wrong is
  * said as an "error:" line.
  * Returns: MACHINE_DONE iff there is a record.
  */

@@ -6,6 +6,7 @@
 #ifndef KERNEL_TRACE_H
 #define KERNEL_TRACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ struct trace {
     uint32_t operation_count;
     struct trace_operation *operations;
     uint32_t peak_requested_bytes; /* the most that is live at once if nothing fails */
+    uint32_t build_up_operations;  /* the first so many build a state, and enter no cost */
+    bool ends_at_failure;          /* nothing after the first failure is replayed */
 };
 
 /*

@@ -93,10 +93,9 @@ static struct boot_module load(const char *path)
 static enum machine_status run_smallest(const struct job *job, const struct boot_module *module)
 {
     struct trace trace;
-    if (module == NULL)
-        return run_refused("run=smallest needs a trace");
-    const struct text text = {(const char *)module->start, (const char *)module->end};
-    const char *wrong = trace_read(text, job->operations, &trace);
+    const char *wrong = run_find_trace(job, module, &trace);
+    if (wrong == NULL && trace.ends_at_failure)
+        wrong = "a workload that fills the heap fits into none";
     if (wrong != NULL)
         return run_refused(wrong);
     struct replay_block *blocks = calloc(trace.id_count, sizeof(*blocks));
@@ -110,10 +109,31 @@ static enum machine_status run_smallest(const struct job *job, const struct boot
     return MACHINE_DONE;
 }
 
+/* Writes the trace as .rep text, of the same operations whatever the heap. */
+static enum machine_status run_print(const struct job *job, const struct boot_module *module)
+{
+    struct trace trace;
+    const char *wrong = run_find_trace(job, module, &trace);
+    if (wrong != NULL)
+        return run_refused(wrong);
+    printf("%u\n%u\n%u\n1\n", kheap()->region.arena_bytes, trace.id_count,
+           trace.operation_count);
+    for (uint32_t i = 0; i < trace.operation_count; i++) {
+        const struct trace_operation *operation = &trace.operations[i];
+        if (operation->kind == TRACE_FREE)
+            printf("f %u\n", operation->id);
+        else
+            printf("%c %u %u\n", "ar"[operation->kind], operation->id, operation->size);
+    }
+    return MACHINE_DONE;
+}
+
 static enum machine_status do_job(const struct job *job, const struct boot_module *module)
 {
     if (job->kind == JOB_SMALLEST)
         return run_smallest(job, module);
+    if (job->kind == JOB_PRINT)
+        return run_print(job, module);
     if (job->kind == JOB_FAULT)
         return run_fault(job);
     return job->kind == JOB_REPLAY ? run_replay(job, module) : run_tests(job);

@@ -104,8 +104,19 @@ class BadBoots(InScratch):
                           " value is out of range", "--append", "run=replay operations=ten")
 
     def test_a_missing_module_is_missed(self):
-        self.assert_error("run=replay needs a trace as the first boot module, and there is none",
+        self.assert_error("there is no trace: it is the first boot module, or named by workload=",
                           "--append", "run=replay")
+
+    def test_a_module_and_a_workload_are_one_too_many(self):
+        self.assert_error("there are both a workload= and a boot module: which is to be replayed?",
+                          "--append", "run=replay workload=churn-kernel-50", "--module",
+                          self.write("any.rep", "1\n1\n1\n1\na 0 8\n"))
+
+    def test_an_unknown_workload_gets_the_names_there_are(self):
+        self.assert_error("workload: a name is FAMILY-MIX or FAMILY-MIX-PERCENT, PERCENT from 1 to"
+                          " 99; families: churn fifo lifo ramp fill (without PERCENT); mixes:"
+                          " kernel small uniform power large", "--append",
+                          "run=replay workload=churn-kernels")
 
     def test_too_little_ram_names_the_addresses(self):
         status, said = boot("--memory", 2)
@@ -195,11 +206,46 @@ class Replays(InScratch):
         self.assertEqual(len(in_kernel.read_bytes()), 4 * record["operations"])
         self.assertEqual(in_kernel.read_bytes(), on_host.read_bytes())
 
+    def test_a_workload_is_the_same_in_kernel_and_host_and_as_a_trace(self):
+        words = ["run=replay", "samples=0", "workload=churn-uniform-70", "seed=5"]
+        status, said = boot("--append", " ".join(words))
+        self.assertEqual(status, DONE, said)
+        on_host = self.on_host(*words)
+        text = self.on_host("run=print", *words[2:])
+        from_text = self.on_host("run=replay", "samples=0", self.write("made.rep", text))
+        hashes = {re.search(r'"placement_hash":"(\w+)"', one)[1]
+                  for one in (said, on_host, from_text)}
+        self.assertEqual(len(hashes), 1, hashes)
+
+    def on_host(self, *arguments: object) -> str:
+        return subprocess.run([HOSTS / f"host-{STRATEGY}", *map(str, arguments)], check=True,
+                              capture_output=True, text=True).stdout
+
+    def test_a_fill_ends_at_its_first_failure(self):
+        status, said = boot("--append", "run=replay samples=0 workload=fill-uniform")
+        self.assertEqual(status, DONE, said)
+        record = json.loads(re.search(r"^result: (.*)$", said, re.MULTILINE)[1])
+        first = record["first_failure"]
+        self.assertEqual((record["failures"], record["operations"]), (1, first["operation"] + 1))
+        self.assertLess(first["largest"], first["size"])
+        self.assertLessEqual(first["requested"], first["granted"])
+
+    def test_what_builds_a_state_up_enters_no_cost(self):
+        status, said = boot("--append", "run=replay samples=0 workload=churn-kernel-20"
+                            " operations=1000")
+        self.assertEqual(status, DONE, said)
+        record = json.loads(re.search(r"^result: (.*)$", said, re.MULTILINE)[1])
+        self.assertGreater(record["build_up_operations"], 1000)
+        self.assertEqual(record["cost"]["operations"], 1000)
+        self.assertEqual(record["operations"], record["build_up_operations"] + 1000)
+
     def test_operations_on_a_failed_allocation_are_skipped(self):
         trace = self.write("large.rep", "1\n2\n6\n1\n"
                            "a 0 4000000000\na 1 8\nr 0 8\nf 0\nf 1\na 1 8\n")
         record = json.loads(self.replay(trace))
         self.assertEqual(record["failures"], 1)
+        self.assertEqual((record["first_failure"]["operation"], record["first_failure"]["size"]),
+                         (0, 4000000000))
         self.assertEqual(record["operations"], 6)
         self.assertEqual(record["cost"]["operations"], 4)
 
@@ -225,7 +271,12 @@ class Host(InScratch):
         self.assert_refuses("kib=63: kib is a number from 64 to 65536", "kib=63")
 
     def test_smallest_needs_a_trace(self):
-        self.assert_refuses("run=smallest needs a trace", "run=smallest")
+        self.assert_refuses("there is no trace: it is the first boot module, or named by"
+                            " workload=", "run=smallest")
+
+    def test_a_fill_has_no_smallest_region(self):
+        self.assert_refuses("a workload that fills the heap fits into none", "run=smallest",
+                            "workload=fill-kernel")
 
     def test_the_smallest_region_fits_and_a_smaller_one_does_not(self):
         trace = self.shipped_trace("user-perl")

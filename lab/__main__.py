@@ -37,6 +37,14 @@ def _workers(text: str) -> int:
     return value
 
 
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 1 <= value < 1 << 32:
+        raise ValueError
+    return value
+
+
+_seed.__name__ = "seed from 1 to 4294967295"
 _number_above_zero.__name__ = "number of seconds"
 _workers.__name__ = "number of jobs"
 
@@ -53,6 +61,11 @@ def _compare_parser() -> argparse.ArgumentParser:
     parser.add_argument("--traces", nargs="+", metavar="FILE",
                         help=".rep or .rep.gz files, or names of shipped traces such as linux-boot"
                         " (default: all shipped)")
+    parser.add_argument("--workloads", metavar="A,B",
+                        help="synthetic workloads such as churn-kernel-85 or fill-small; all, or"
+                        " none (default: all, unless --traces or --quick is given)")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
+                        help="of the synthetic workloads (default: %(default)s)")
     parser.add_argument("--heap-kib", default="1024", metavar="N",
                         help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE",
@@ -81,7 +94,7 @@ def compare(argv: Sequence[str]) -> int:
     from lab import compare as command  # needs rich, which --help does not
     request = command.check(
         strategies=options.strategies, peers=options.peers, traces=options.traces,
-        heap_kib=options.heap_kib,
+        workloads=options.workloads, seed=options.seed, heap_kib=options.heap_kib,
         quick=options.quick, accel=options.accel, workers=options.jobs,
         stall_seconds=options.time_limit)
     return command.run(request, options.json or command.DEFAULT_JSON,

@@ -13,13 +13,13 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional, Protocol, Sequence
 
 from rich.console import Console
 
-from lab import markdown, process, qemu, results, trace
+from lab import markdown, process, qemu, results, trace, workload
 from lab.build import Build, lab_root, peers as known_peers, strategies as known_strategies
 from lab.errors import InputError, RunError
 from lab.progress import Board, duration
@@ -46,6 +46,9 @@ class Request:
 
     strategies: Sequence[str]
     traces: Sequence[Trace]
+    """Recorded ones; and workloads, as soon as there is a program that makes them."""
+    workloads: Sequence[str] = ()
+    seed: int = workload.SEED_DEFAULT
     heap_kib: int = HEAP_KIB_DEFAULT
     operations_limit: Optional[int] = None
     accel: str = "tcg"
@@ -53,8 +56,10 @@ class Request:
     stall_seconds: Optional[float] = None
 
     def operations(self, of: Trace) -> int:
-        """How many operations of a trace are replayed."""
-        return min(of.operations, self.operations_limit or of.operations)
+        """How many operations of a trace are replayed; a workload was made with the limit."""
+        if of.seed is not None or not self.operations_limit:
+            return of.operations
+        return min(of.operations, self.operations_limit)
 
     @property
     def unit(self) -> str:
@@ -116,7 +121,7 @@ class Measurement:
         self._files = _unpack(request.traces, scratch)
         self.plan = Plan(Job(kind, strategy, one.name, request.operations(one))
                          for strategy in request.strategies for one in request.traces
-                         for kind in (COUNT, SMALLEST))
+                         for kind in ((COUNT,) if one.fills else (COUNT, SMALLEST)))
         self._answers: dict[tuple[str, str, str], Any] = {}
 
     async def perform(self, job: Job) -> None:
@@ -125,14 +130,13 @@ class Measurement:
         self._answers[job.kind, job.strategy, job.trace] = answer
 
     async def _count(self, job: Job) -> Any:
-        words = ["run=replay", f"unit={self._request.unit}"]
-        if self._request.operations_limit:
-            words.append(f"operations={job.operations}")
+        one = self._traces[job.trace]
+        words = ["run=replay", f"unit={self._request.unit}", *self._words(one)]
         machine = qemu.Machine(
             kernel=self._programs.program(f"los-{job.strategy}.elf"), append=" ".join(words),
-            module=self._files[job.trace], count=self._request.unit == "instructions",
+            module=self._files.get(job.trace), count=self._request.unit == "instructions",
             accel=self._request.accel,
-            memory_mib=_memory_mib(self._request.heap_kib, self._traces[job.trace]))
+            memory_mib=_memory_mib(self._request.heap_kib, one))
         clock = process.Clock(None, self._request.stall_limit(job.operations))
         answer = self._listener(job, clock)
         outcome = await qemu.boot(machine, clock=clock, on_line=answer.line)
@@ -141,21 +145,26 @@ class Measurement:
         raw = answer.result(str(job))
         results.check_kernel_record(raw)
         due = {"strategy": job.strategy, "heap_kib": self._request.heap_kib,
-               "unit": self._request.unit, "operations": job.operations}
+               "unit": self._request.unit}
+        if one.fills:
+            _check_fill(job, raw)
+        else:
+            due["operations"] = job.operations
         for name, value in due.items():
             if raw[name] != value:
                 raise RunError(f"{job}: the result's {name} is {raw[name]!r}, not {value!r}")
         return raw
 
     async def _search(self, job: Job) -> Any:
-        command = [str(self._programs.program(f"host-{job.strategy}")), "run=smallest"]
-        if self._request.operations_limit:
-            command.append(f"operations={job.operations}")
+        one = self._traces[job.trace]
+        command = [str(self._programs.program(f"host-{job.strategy}")), "run=smallest",
+                   *self._words(one)]
+        if job.trace in self._files:
+            command.append(str(self._files[job.trace]))
         clock = process.Clock(
             None, self._request.stall_limit(job.operations) * _SEARCH_PATIENCE)
         answer = self._listener(job, clock)
-        outcome = await process.run([*command, str(self._files[job.trace])], clock=clock,
-                                    on_line=answer.line)
+        outcome = await process.run(command, clock=clock, on_line=answer.line)
         if outcome.stopped or outcome.status:
             failure = f"{outcome.stopped} and was killed" if outcome.stopped else \
                 f"ended with status {outcome.status}"
@@ -164,6 +173,10 @@ class Measurement:
         if not isinstance(raw, dict) or not isinstance(raw.get("smallest_total_bytes"), int):
             raise RunError(f"{job}: the result has no 'smallest_total_bytes'")
         return raw
+
+    def _words(self, one: Trace) -> list[str]:
+        limit = self._request.operations_limit
+        return [*workload.words(one), *([f"operations={limit}"] if limit else [])]
 
     def _listener(self, job: Job, clock: process.Clock) -> Answer:
         furthest = 0
@@ -185,17 +198,26 @@ class Measurement:
         records = []
         for one in self._request.traces:
             peak = trace.peak_requested_bytes(one, self._request.operations(one))
+            limit = self._request.operations_limit
             for strategy in self._request.strategies:
                 raw = self._answers[COUNT, strategy, one.name]
                 if not raw["failures"] and raw["peak_requested_bytes"] != peak:
                     raise RunError(
                         f"{strategy} on {one.name}: the kernel saw {raw['peak_requested_bytes']}"
                         f" bytes requested at once, the trace requests {peak}")
+                if one.fills:
+                    records.append(results.fill_record(raw, one, limit))
+                    continue
                 search = self._answers[SMALLEST, strategy, one.name]
                 records.append(results.record(
-                    raw, one, search["smallest_total_bytes"], peak,
-                    self._request.operations_limit))
+                    raw, one, search["smallest_total_bytes"], peak, limit))
         return records
+
+
+def _check_fill(job: Job, raw: results.Record) -> None:
+    """Raise RunError unless the kernel stopped at the one failure that a fill ends with."""
+    if raw["failures"] != 1 or raw["first_failure"]["operation"] + 1 != raw["operations"]:
+        raise RunError(f"{job}: the replay did not end at its first failure")
 
 
 def _failure(job: Job, who: str, what: str, answer: Answer,
@@ -205,9 +227,13 @@ def _failure(job: Job, who: str, what: str, answer: Answer,
 
 
 def _unpack(traces: Sequence[Trace], directory: Path) -> dict[str, Path]:
-    """Files with the plain text of `traces`, by name; kept, since their names say their content."""
-    files = {one.name: directory / f"{one.sha256}.rep" for one in traces}
-    results.write_files({files[one.name]: one.text.decode() for one in traces
+    """Files with the plain text of the recorded ones of `traces`, by name.
+
+    They are kept, since their names say their content. Workloads need none.
+    """
+    recorded = [one for one in traces if one.seed is None]
+    files = {one.name: directory / f"{one.sha256}.rep" for one in recorded}
+    results.write_files({files[one.name]: one.text.decode() for one in recorded
                          if not files[one.name].exists()})
     return files
 
@@ -219,10 +245,12 @@ def _memory_mib(heap_kib: int, of: Trace) -> int:
 
 
 def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[str]],
-          heap_kib: str, quick: bool, accel: str, workers: Optional[int],
-          stall_seconds: Optional[float]) -> Request:
+          workloads: Optional[str], seed: int, heap_kib: str, quick: bool, accel: str,
+          workers: Optional[int], stall_seconds: Optional[float]) -> Request:
     """Turn what the command line says into a request.
 
+    Traces or workloads alone leave the other kind away; without either there are all of both,
+    in a quick comparison all traces.
     Raises InputError for the first thing that is wrong.
     """
     if accel == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
@@ -231,9 +259,23 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
     return Request(
         heap_kib=_checked_heap_kib(heap_kib),
         strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),
-        traces=trace.read_all(traces or trace.shipped()),
+        traces=trace.read_all(_chosen_traces(traces, workloads)),
+        workloads=_chosen_workloads(traces, workloads, quick), seed=seed,
         operations_limit=QUICK_OPERATIONS if quick else None, accel=accel,
         workers=workers or len(os.sched_getaffinity(0)), stall_seconds=stall_seconds)
+
+
+def _chosen_traces(traces: Optional[Sequence[str]], workloads: Optional[str]) -> Sequence[str]:
+    if traces is not None:
+        return traces
+    return trace.shipped() if workloads in (None, workload.ALL, workload.NONE) else ()
+
+
+def _chosen_workloads(traces: Optional[Sequence[str]], workloads: Optional[str],
+                      quick: bool) -> list[str]:
+    if workloads is None:
+        workloads = workload.NONE if quick or traces is not None else workload.ALL
+    return workload.chosen(workloads)
 
 
 def _checked_heap_kib(text: str) -> int:
@@ -274,8 +316,13 @@ def run(request: Request, json_path: Path, html_path: Path,
                   with_peers=not set(known_peers()).isdisjoint(request.strategies))
     build.prepare([name for strategy in request.strategies
                    for name in (f"los-{strategy}.elf", f"host-{strategy}")], say)
-    measurement = Measurement(request, build, lab_root() / "traces")
-    say(f"{len(request.strategies)} strategies on {len(request.traces)} traces, {request.heap_kib}"
+    directory = lab_root() / "traces"
+    request = replace(request, traces=[*request.traces, *workload.make(
+        request.workloads, seed=request.seed, heap_kib=request.heap_kib,
+        operations_limit=request.operations_limit,
+        program=build.program(f"host-{request.strategies[0]}"), directory=directory)])
+    measurement = Measurement(request, build, directory)
+    say(f"{len(request.strategies)} strategies on {_number_of(request)}, {request.heap_kib}"
         f" KiB: {measurement.plan.total} jobs on {request.workers} cores")
     with Board(console, request.workers) as board:
         process.wait_for(
@@ -293,10 +340,18 @@ def run(request: Request, json_path: Path, html_path: Path,
     return 0
 
 
+def _number_of(request: Request) -> str:
+    recorded = len(request.traces) - len(request.workloads)
+    counts = {"traces": recorded, "workloads": len(request.workloads)}
+    return " and ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
 def _settings(request: Request) -> dict[str, Any]:
     return {
         "strategies": list(request.strategies),
-        "traces": [one.name for one in request.traces],
+        "traces": [one.name for one in request.traces if one.seed is None],
+        "workloads": list(request.workloads),
+        "seed": request.seed if request.workloads else None,
         "heap_kib": request.heap_kib,
         "operations_limit": request.operations_limit,
         "unit": request.unit,

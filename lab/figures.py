@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from lab.results import Document, Record
+from lab.results import Document, Record, main_traces
 from lab.table import ordered
 
 BLUE, SKY, ORANGE, VERMILION, GREEN = "#0072B2", "#A6D3EE", "#E69F00", "#D55E00", "#009E73"
@@ -71,7 +71,7 @@ def _name_rows(axes: Axes, records: Sequence[Record]) -> None:
 def cost(document: Document) -> str:
     """Cost per operation: mean, p99.9 and max of every strategy on every trace."""
     with _style():
-        traces = document["settings"]["traces"]
+        traces = main_traces(document)
         figure, panels = _panels(document, traces, 0.75)
         for axes, trace in zip(panels, traces):
             _cost_panel(axes, trace, ordered(document, trace))
@@ -112,7 +112,7 @@ def _power(value: float, _: object) -> str:
 def tightness(document: Document) -> str:
     """Tightness of every strategy on every trace."""
     with _style():
-        traces = document["settings"]["traces"]
+        traces = main_traces(document)
         figure, panels = _panels(document, traces, 0.45)
         for axes, trace in zip(panels, traces):
             records = ordered(document, trace)

@@ -20,7 +20,7 @@ _PLACE = re.compile(r"(?ms)^(<!-- figures(?:: ([^>\n]*))? -->)\n.*?^(<!-- end of
 
 def _table(one: table.Table) -> str:
     lines = [f"**{one.title}**: {one.note}", "",
-             "| " + " | ".join(one.columns) + " |",
+             "| " + " | ".join(title.replace("\n", " ") for title in one.columns) + " |",
              "|---" + "|--:" * (len(one.columns) - 1) + "|"]
     for strategy, cells in one.rows:
         written = (f"**{cell.text}**" if cell.mark == table.BEST else cell.text + cell.mark

@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 
 from lab import figures, table
-from lab.results import Document
+from lab.results import Document, main_traces
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -48,7 +48,7 @@ def pictures(document: Document) -> list[Picture]:
                 "Free memory, and the largest hole in it. The gap between the two is external"
                 " fragmentation: memory that is free, but of no use to a large request.",
                 figures.holes(document, trace))
-        for trace in document["settings"]["traces"]]
+        for trace in main_traces(document)]
     return made
 
 

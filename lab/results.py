@@ -31,7 +31,10 @@ FOOTPRINT_FIELDS = ("map_bytes", "control_bytes", "text_bytes", "stack_bytes")
 SERIES = ("operation", "requested", "granted", "free", "largest", "holes", "highest")
 UNITS = ("instructions", "cycles")
 
-_NUMBERS = ("heap_kib", "operations", "failures", "init_cost", "peak_requested_bytes")
+FIRST_FAILURE = ("operation", "size", "requested", "granted", "free", "largest", "holes")
+
+_NUMBERS = ("heap_kib", "operations", "build_up_operations", "failures", "init_cost",
+            "peak_requested_bytes")
 _WORDS = ("strategy", "unit", "hardening", "locking", "placement_hash")
 
 
@@ -50,6 +53,11 @@ def check_kernel_record(raw: Any) -> None:
         if cost["operations"]:
             for field in (field for field in COST_FIELDS if field != "mean"):
                 _insist(_is_count(cost.get(field)), f"{name}.{field}")
+    _insist("first_failure" in raw, "first_failure")
+    if raw["failures"]:
+        first = _object(raw, "first_failure")
+        for field in FIRST_FAILURE:
+            _insist(_is_count(first.get(field)), f"first_failure.{field}")
     footprint = _object(raw, "footprint")
     for field in FOOTPRINT_FIELDS:
         _insist(_is_count(footprint.get(field)), f"footprint.{field}")
@@ -94,20 +102,44 @@ def record(raw: Mapping[str, Any], trace: Trace, smallest_total_bytes: int,
     `peak_requested_bytes` is the trace's own, when nothing fails: a replay with failures requests
     less. `smallest_total_bytes` 0 says that the trace fits in no heap that was tried.
     """
-    fits = smallest_total_bytes > 0
+    return _record(raw, trace, smallest_total_bytes or None, peak_requested_bytes,
+                   smallest_total_bytes, operations_limit)
+
+
+def fill_record(raw: Mapping[str, Any], trace: Trace, operations_limit: Optional[int]) -> Record:
+    """The record of a workload that fills the heap: it ends at its first failure.
+
+    Its tightness is the share of all memory that was requested by then.
+    """
+    requested = raw["first_failure"]["requested"]
+    return _record(raw, trace, None, requested, total_bytes(raw["heap_kib"]),
+                   operations_limit)
+
+
+def total_bytes(heap_kib: int) -> int:
+    """All memory that a heap of `heap_kib` has: its side array is a 64th more."""
+    return heap_kib * 1024 // 64 * 65
+
+
+def _record(raw: Mapping[str, Any], trace: Trace, smallest_total_bytes: Optional[int],
+            requested_bytes: int, out_of_bytes: int, operations_limit: Optional[int]) -> Record:
     return {
         "strategy": raw["strategy"],
         "trace": trace.name,
+        "seed": trace.seed,
         "heap_kib": raw["heap_kib"],
         "unit": raw["unit"],
         "operations": raw["operations"],
         "operations_limit": operations_limit,
+        "build_up_operations": raw["build_up_operations"],
         "failures": raw["failures"],
+        "first_failure": {name: raw["first_failure"][name] for name in FIRST_FAILURE}
+        if raw["failures"] else None,
         **{name: _cost(raw[name]) for name in COSTS},
         "init_cost": raw["init_cost"],
-        "tightness": round(peak_requested_bytes / smallest_total_bytes, 4) if fits else None,
-        "peak_requested_bytes": peak_requested_bytes,
-        "smallest_total_bytes": smallest_total_bytes if fits else None,
+        "tightness": round(requested_bytes / out_of_bytes, 4) if out_of_bytes else None,
+        "peak_requested_bytes": requested_bytes,
+        "smallest_total_bytes": smallest_total_bytes,
         "footprint": {name: raw["footprint"][name] for name in FOOTPRINT_FIELDS},
         "hardening": raw["hardening"],
         "locking": raw["locking"],
@@ -124,14 +156,20 @@ def document(*, settings: Mapping[str, Any], build: Mapping[str, Any], traces: I
         "version": VERSION,
         "settings": dict(settings),
         "build": dict(build),
-        "traces": [{"name": trace.name, "sha256": trace.sha256, "ids": trace.ids,
-                    "operations": trace.operations,
+        "traces": [{"name": trace.name, "seed": trace.seed, "sha256": trace.sha256,
+                    "ids": trace.ids, "operations": trace.operations,
                     "peak_requested_bytes": trace.peak_requested_bytes}
                    for trace in sorted(traces, key=lambda trace: trace.name)],
         "records": sorted(records, key=lambda one: (one["strategy"], one["trace"],
                                                     one["heap_kib"])),
         "host": dict(host),
     }
+
+
+def main_traces(document: Document) -> list[str]:
+    """What totals and pictures are of: the recorded traces; without any, the workloads."""
+    settings = document["settings"]
+    return list(settings["traces"] or settings["workloads"])
 
 
 def host(accel: str, qemu: str, durations: Mapping[str, float], seconds: float) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from lab.results import COSTS, FOOTPRINT_FIELDS, Document, Record
+from lab.results import COSTS, FOOTPRINT_FIELDS, Document, Record, main_traces
 
 WIDTH = 100
 """Columns that a table takes at most."""
@@ -36,6 +36,10 @@ class Column:
     """A heap that refuses requests is quick: such columns are won among the least failures."""
     warns: bool = False
     """Whatever is above the least is marked as a warning, and the least is not marked."""
+    failures: Callable[[Row], int] = lambda row: int(row["failures"])
+    """The failures of the replay that the figure is of."""
+    marks_failures: bool = False
+    """A figure with more failures than the least is marked as a warning."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +105,19 @@ FOOTPRINT_COLUMNS = (
 )
 
 
+def _failing_rows(column: Column, rows: Sequence[Row]) -> set[int]:
+    """The rows with more failures than the least."""
+    least = min(column.failures(row) for row in rows)
+    return {index for index, row in enumerate(rows) if column.failures(row) > least}
+
+
 def _best_rows(column: Column, rows: Sequence[Row]) -> set[int]:
     """The rows that win a column; none if there is nothing to win."""
     if not column.best or len(rows) < 2:
         return set()
-    least = min(row["failures"] for row in rows)
+    failing = _failing_rows(column, rows) if column.only_least_failures else set()
     values = {index: value for index, row in enumerate(rows)
-              if (value := column.value(row)) is not None
-              and not (column.only_least_failures and row["failures"] > least)}
+              if (value := column.value(row)) is not None and index not in failing}
     if not values:
         return set()
     best = column.best(values.values())
@@ -117,17 +126,21 @@ def _best_rows(column: Column, rows: Sequence[Row]) -> set[int]:
 
 
 def _table(title: str, note: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
-    winners = [_best_rows(column, rows) for column in columns]
+    marks = [_marks(column, rows) for column in columns]
     return Table(title, note, ["strategy", *(column.title for column in columns)], [
-        (row["strategy"], [Cell(column.written(column.value(row)), _mark(column, best, index))
-                           for column, best in zip(columns, winners)])
+        (row["strategy"], [Cell(column.written(column.value(row)), marked[index])
+                           for column, marked in zip(columns, marks)])
         for index, row in enumerate(rows)])
 
 
-def _mark(column: Column, best: set[int], index: int) -> str:
+def _marks(column: Column, rows: Sequence[Row]) -> list[str]:
+    """The mark of a column's figure in each row."""
+    best = _best_rows(column, rows)
     if column.warns:
-        return WARNING if best and index not in best else ""
-    return BEST if index in best else ""
+        return [WARNING if best and index not in best else "" for index in range(len(rows))]
+    failing = _failing_rows(column, rows) if column.marks_failures else set()
+    return [BEST if index in best else WARNING if index in failing else ""
+            for index in range(len(rows))]
 
 
 def ordered(document: Document, trace: str) -> list[Record]:
@@ -146,10 +159,15 @@ def _total_cost(records: Sequence[Record], kind: str) -> dict[str, Value]:
 
 
 def _totals(document: Document) -> list[Row]:
-    """A row for each strategy over all traces: mean of all operations, worst of the extremes."""
+    """A row for each strategy over all traces: mean of all operations, worst of the extremes.
+
+    Synthetic workloads count only where there are no traces.
+    """
+    names = main_traces(document)
     rows: list[Row] = []
     for strategy in document["settings"]["strategies"]:
-        records = [one for one in document["records"] if one["strategy"] == strategy]
+        records = [one for one in document["records"]
+                   if one["strategy"] == strategy and one["trace"] in names]
         tight = [one["tightness"] for one in records]
         rows.append({
             "strategy": strategy,
@@ -163,8 +181,60 @@ def _totals(document: Document) -> list[Row]:
     return rows
 
 
+def _heading(workload: str) -> str:
+    """A workload's name in as many lines as it has parts: columns are narrow."""
+    return workload.replace("-", "\n")
+
+
+def _workload_column(workload: str, figure: Callable[[Row], Value],
+                     written: Callable[[Value], str],
+                     best: Callable[[Iterable[float]], float] = min) -> Column:
+    return Column(_heading(workload), lambda row: figure(row[workload]), written, best=best,
+                  only_least_failures=best is min,
+                  failures=lambda row: int(row[workload]["failures"]), marks_failures=True)
+
+
+WORKLOADS_A_TABLE = 6
+"""Of the standard ones, two mixes of sizes at three loads."""
+
+
+def _workload_tables(document: Document) -> list[Table]:
+    """One figure a table, a workload a column."""
+    workloads = document["settings"]["workloads"]
+    rows: list[Row] = [
+        {"strategy": strategy, **{one["trace"]: one for one in document["records"]
+                                  if one["strategy"] == strategy}}
+        for strategy in document["settings"]["strategies"]]
+    held = [name for name in workloads if not name.startswith("fill-")]
+    made = []
+    for first in range(0, len(held), WORKLOADS_A_TABLE):
+        part = held[first:first + WORKLOADS_A_TABLE]
+        mixes = ", ".join(dict.fromkeys(name.split("-")[1] for name in part))
+        for title, note, columns in (
+                ("mean cost", "per operation, once the load is reached",
+                 [_workload_column(name, _cost("cost", "mean"), _mean) for name in part]),
+                ("p99.9 cost", "the worst operation in a thousand",
+                 [_workload_column(name, _cost("cost", "p999"), _whole) for name in part]),
+                ("max cost", "the worst operation",
+                 [_workload_column(name, _cost("cost", "max"), _whole) for name in part]),
+                ("tightness", "in the smallest total memory that does",
+                 [_workload_column(name, lambda one: one["tightness"], _share, max)
+                  for name in part])):
+            made.append(_table(f"workloads, {title}: {mixes}", note, columns, rows))
+    fills = [name for name in workloads if name.startswith("fill-")]
+    if fills:
+        made.append(_table(
+            "workloads, fill", "share of all memory that was requested at the first failure",
+            [_workload_column(name, lambda one: one["tightness"], _share, max)
+             for name in fills], rows))
+        made.append(_table(
+            "workloads, mean cost: fill", "per operation, up to the first failure",
+            [_workload_column(name, _cost("cost", "mean"), _mean) for name in fills], rows))
+    return made
+
+
 def tables(document: Document) -> list[Table]:
-    """All tables of a document: one for each trace, the totals, the footprint."""
+    """All tables of a document: one for each trace, the totals, the workloads, the footprint."""
     made = []
     for trace in document["settings"]["traces"]:
         records = ordered(document, trace)
@@ -176,6 +246,7 @@ def tables(document: Document) -> list[Table]:
     if len(document["settings"]["traces"]) > 1:
         made.append(_table("all traces", "mean over all operations and mean tightness;"
                            " the worst p99.9 and max; all failures", COST_COLUMNS, totals))
+    made += _workload_tables(document)
     made.append(_table(
         "footprint", f"bytes beside the heap; deepest stack of any operation; cost of kinitHeap"
         f" in {document['settings']['unit']}", FOOTPRINT_COLUMNS, totals))
@@ -197,6 +268,10 @@ def legend(document: Document) -> list[str]:
         f"{BEST} marks the best of a column. {WARNING} marks more failures than others have: such"
         " a heap does less work, so its costs do not compete.",
     ]
+    if settings["workloads"]:
+        sentences.insert(2, "Workloads are synthetic (docs/runner.md), made from seed"
+                            f" {settings['seed']}: the first word is what they do, the second how"
+                            " large the requests are, the number how full the heap is in percent.")
     if limit := settings["operations_limit"]:
         sentences.insert(0, f"QUICK: only the first {limit:,} operations of each trace."
                             " Leave --quick away for the whole.")
@@ -206,7 +281,8 @@ def legend(document: Document) -> list[str]:
 def _rich(table: Table, widths: Sequence[int]) -> RichTable:
     made = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for place, (title, width) in enumerate(zip(table.columns, widths)):
-        made.add_column(title + (" " if place else ""), justify="right" if place else "left",
+        made.add_column(title.replace("\n", " \n") + (" " if place else ""),
+                        justify="right" if place else "left",
                         no_wrap=True, min_width=width, overflow="ellipsis")
     for strategy, cells in table.rows:
         made.add_row(Text(strategy), *(
@@ -218,7 +294,8 @@ def _widths(same: Sequence[Table]) -> list[int]:
     """Column widths that tables with the same columns can share."""
     lines = [[name, *(cell.marked for cell in cells)] for one in same for name, cells in one.rows]
     lines += [[title + " " for title in one.columns] for one in same]
-    return [max(map(len, column)) for column in zip(*lines)]
+    return [max(len(line) for cell in column for line in cell.split("\n"))
+            for column in zip(*lines)]
 
 
 def show(document: Document, file: TextIO) -> None:

@@ -43,6 +43,13 @@ class Trace:
     """The highest sum of the sizes that are live at once, if no allocation fails."""
     text: bytes = b""
     """The workload as the kernel gets it: one space between fields, one `\\n` after each line."""
+    seed: Optional[int] = None
+    """Of a synthetic workload, which the kernel makes itself; None: this was recorded."""
+
+    @property
+    def fills(self) -> bool:
+        """Whether it is a workload that ends at its first failure."""
+        return self.seed is not None and self.name.startswith("fill-")
 
 
 class _Reader:

@@ -54,7 +54,9 @@ def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
     series = {name: [place, place + scale] for place, name in enumerate(results.SERIES)}
     return {
         "strategy": strategy, "heap_kib": heap_kib, "unit": "instructions", "hardening": "off",
-        "locking": "none", "operations": operations, "failures": failures, "cost": cost(3),
+        "locking": "none", "operations": operations, "build_up_operations": 0,
+        "failures": failures, "first_failure": {name: 7 for name in results.FIRST_FAILURE}
+        if failures else None, "cost": cost(3),
         "malloc": cost(2), "free": cost(1), "init_cost": 4000 + scale,
         "peak_requested_bytes": 200,
         "footprint": {"map_bytes": 16384, "control_bytes": 4 * scale, "text_bytes": 900,
@@ -72,8 +74,8 @@ def document(strategies: Sequence[str] = ("bitmap", "next-fit"),
                               600 + place, 200, None)
                for place, strategy in enumerate(strategies) for one in made]
     return results.document(
-        settings={"strategies": list(strategies), "traces": list(traces), "heap_kib": 1024,
-                  "operations_limit": None, "unit": "instructions"},
+        settings={"strategies": list(strategies), "traces": list(traces), "workloads": [],
+                  "seed": None, "heap_kib": 1024, "operations_limit": None, "unit": "instructions"},
         build={strategy: {"kernel": {"compiler": "clang 14", "flags": ["-O2"]},
                           "search": {"compiler": "gcc 12", "flags": ["-O2", "-m32"]}}
                for strategy in strategies},

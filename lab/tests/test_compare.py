@@ -107,6 +107,15 @@ class BadInput(unittest.TestCase):
                          "heaplab: error: none.rep: there is no such trace; shipped are:"
                          " linux-boot, linux-fork-exec, linux-fs, user-perl, user-sqlite\n")
 
+    def test_an_unknown_workload_is_told_with_the_form_of_names(self) -> None:
+        self.assertRegex(self.refusal("--workloads", "churn-kernel-50,churn"),
+                         r"heaplab: error: there is no workload 'churn': a name is FAMILY-MIX or"
+                         r" FAMILY-MIX-PERCENT, .*; or all, or none\n\Z")
+
+    def test_a_seed_is_a_number_above_zero(self) -> None:
+        self.assertIn("argument --seed: invalid seed from 1 to 4294967295 value: '0'",
+                      self.refusal("--seed", "0"))
+
     def test_an_unwritable_result_is_told(self) -> None:
         self.assertEqual(self.refusal("--traces", "good.rep", "--json", "."),
                          "heaplab: error: .: cannot be written: it is a directory\n")
@@ -371,6 +380,20 @@ class RealKernels(unittest.TestCase):
             kernel = first["build"][one["strategy"]]["kernel"]
             self.assertIn("clang", kernel["compiler"])
             self.assertIn("-ffreestanding", kernel["flags"])
+
+    def test_workloads_are_made_replayed_and_shown(self) -> None:
+        document, out = self.compare("--strategies", "tlsf,half-fit", "--heap-kib", "128",
+                                     "--workloads", "churn-small-60,fill-kernel", "--seed", "9")
+        self.assertEqual(document["settings"]["traces"], [])
+        self.assertEqual(document["settings"]["workloads"], ["churn-small-60", "fill-kernel"])
+        for one in document["records"]:
+            self.assertEqual(one["seed"], 9)
+            self.assertGreater(one["cost"]["mean"], 1)
+            fills = one["trace"] == "fill-kernel"
+            self.assertEqual((one["failures"], one["smallest_total_bytes"] is None),
+                             (1, True) if fills else (0, False))
+            self.assertTrue(0.5 < one["tightness"] < 1)
+        self.assertIn("workloads, fill: share of all memory", out)
 
     def test_failures_at_256_kib_are_counted_and_shown(self) -> None:
         document, out = self.compare("--heap-kib", "256", "--strategies", "bitmap",

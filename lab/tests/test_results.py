@@ -73,6 +73,19 @@ class Document(unittest.TestCase):
         self.assertEqual(one["cost"]["mean"], 100.33)
         self.assertEqual(one["tightness"], 0.3328)
 
+    def test_a_fill_is_as_tight_as_what_was_requested_in_all_memory(self) -> None:
+        raw = raw_record(failures=1)
+        raw["first_failure"]["requested"] = 1024 * 65 * 8
+        one = results.fill_record(raw, trace(), None)
+        self.assertEqual((one["tightness"], one["smallest_total_bytes"]), (0.5, None))
+        self.assertEqual(one["peak_requested_bytes"], 1024 * 65 * 8)
+
+    def test_a_failure_without_its_circumstances_is_refused(self) -> None:
+        raw = raw_record(failures=1)
+        del raw["first_failure"]["largest"]
+        with self.assertRaisesRegex(RunError, "first_failure.largest"):
+            results.check_kernel_record(raw)
+
     def test_a_trace_that_never_fits_has_no_tightness(self) -> None:
         one = results.record(raw_record(failures=3), trace(), 0, 200, None)
         self.assertIsNone(one["tightness"])

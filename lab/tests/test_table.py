@@ -8,15 +8,16 @@ import unittest
 from typing import Any, Optional
 from xml.etree import ElementTree
 
-from lab import figures, report, table
+from lab import figures, report, table, workload
 from lab.results import Document
 from lab.tests.support import document
 
 
-def _changed(made: Document, strategy: str, **changes: Any) -> Document:
+def _changed(made: Document, strategy: str, of: Optional[str] = None, **changes: Any) -> Document:
+    """A copy with other figures for one strategy, on all traces or one."""
     made = copy.deepcopy(made)
     for one in made["records"]:
-        if one["strategy"] == strategy:
+        if one["strategy"] == strategy and of in (None, one["trace"]):
             one.update(changes)
     return made
 
@@ -103,6 +104,55 @@ class Tables(unittest.TestCase):
         made["settings"]["operations_limit"] = 5000
         self.assertIn("QUICK: only the first 5,000 operations of each trace.",
                       self.shown(made))
+
+
+class Workloads(unittest.TestCase):
+    """Synthetic workloads stand side by side, a figure a table."""
+
+    def setUp(self) -> None:
+        names = ["churn-kernel-50", "churn-kernel-85", "fill-small"]
+        self.made = document(traces=["one", *names])
+        self.made["settings"] |= {"traces": ["one"], "workloads": names, "seed": 7}
+
+    def titled(self, title: str) -> table.Table:
+        return next(one for one in table.tables(self.made) if one.title == title)
+
+    def test_each_figure_has_a_table_with_a_column_for_each(self) -> None:
+        self.assertEqual([one.title for one in table.tables(self.made)],
+                         ["one", *(f"workloads, {figure}: kernel" for figure in
+                                   ("mean cost", "p99.9 cost", "max cost", "tightness")),
+                          "workloads, fill", "workloads, mean cost: fill", "footprint"])
+        self.assertEqual(self.titled("workloads, mean cost: kernel").columns,
+                         ["strategy", "churn\nkernel\n50", "churn\nkernel\n85"])
+
+    def test_all_of_a_whole_comparison_fit_into_100_columns(self) -> None:
+        made = document(strategies=("boundary-map", "bitmap"),
+                        traces=("one", *workload.STANDARD))
+        for record in made["records"]:
+            record["cost"] = {name: 123456 for name in record["cost"]}
+        made["settings"] |= {"traces": ["one"], "workloads": list(workload.STANDARD), "seed": 1}
+        out = io.StringIO()
+        table.show(made, out)
+        self.assertLessEqual(max(map(len, out.getvalue().splitlines())), table.WIDTH)
+        self.assertNotIn("\u2026", out.getvalue())
+
+    def test_a_heap_that_fails_is_marked_there_and_wins_no_cost_there(self) -> None:
+        self.made = _changed(self.made, "bitmap", "churn-kernel-85", failures=2)
+        marks = {strategy: [cell.mark for cell in cells]
+                 for strategy, cells in self.titled("workloads, mean cost: kernel").rows}
+        self.assertEqual(marks, {"bitmap": ["*", "!"], "next-fit": ["", "*"]})
+
+    def test_the_totals_are_over_recorded_traces_alone(self) -> None:
+        made = document(traces=("one", "two", "churn-kernel-50"))
+        made["settings"] |= {"traces": ["one", "two"], "workloads": ["churn-kernel-50"],
+                             "seed": 1}
+        for record in made["records"]:
+            record["failures"] = 1000 if record["trace"] == "churn-kernel-50" else 1
+        totals = next(one for one in table.tables(made) if one.title == "all traces")
+        self.assertEqual({cells[-1].text for _, cells in totals.rows}, {"2"})
+
+    def test_the_legend_says_what_they_are(self) -> None:
+        self.assertIn("made from seed 7", " ".join(table.legend(self.made)))
 
 
 class Page(unittest.TestCase):

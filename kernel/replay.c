@@ -245,6 +245,16 @@ static const char *take_sample(struct player *player, uint32_t operation)
     return heap_check(kheap_strategy(), kheap());
 }
 
+/* Initialises the heap, and notes down what that takes: ticks, and bytes of the region. */
+static void begin(struct player *player)
+{
+    struct heap_stats empty;
+    measure(player, (measured_function *)kinitHeap, 0, 0);
+    heap_measure(kheap_strategy(), kheap(), &empty);
+    player->replay->init_cost = player->last_cost;
+    player->replay->map_bytes = empty.meta_bytes;
+}
+
 /* Returns: how many steps of equal length fit count at most parts times; at least 1. */
 static uint32_t interval(uint32_t count, uint32_t parts)
 {
@@ -310,8 +320,7 @@ const char *replay_trace(const struct trace *trace, const struct job *job, struc
     if (!allocate_tables(&player))
         return "too little RAM beside the heap for the replay's tables";
     machine_clear_stack_depth();
-    measure(&player, (measured_function *)kinitHeap, 0, 0);
-    replay->init_cost = player.last_cost;
+    begin(&player);
     const char *wrong = play_all(&player);
     if (wrong != NULL)
         return explain(&player, wrong);

@@ -42,6 +42,7 @@ struct replay {
     struct cost_figures malloc;
     struct cost_figures free;
     uint32_t init_cost;
+    uint32_t map_bytes; /* what the empty heap kept of its region: side array, sentinels */
     uint32_t stack_bytes;
     uint64_t placement_hash;
     uint32_t sample_count;

@@ -248,8 +248,9 @@ def tables(document: Document) -> list[Table]:
                            " the worst p99.9 and max; all failures", COST_COLUMNS, totals))
     made += _workload_tables(document)
     made.append(_table(
-        "footprint", f"bytes beside the heap; deepest stack of any operation; cost of kinitHeap"
-        f" in {document['settings']['unit']}", FOOTPRINT_COLUMNS, totals))
+        "footprint", "side array: bytes of its region that the empty heap keeps; deepest stack of"
+        f" any operation; cost of kinitHeap in {document['settings']['unit']}", FOOTPRINT_COLUMNS,
+        totals))
     return made
 
 

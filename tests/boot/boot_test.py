@@ -249,6 +249,11 @@ class Replays(InScratch):
         self.assertEqual(record["operations"], 6)
         self.assertEqual(record["cost"]["operations"], 4)
 
+    def test_the_side_array_is_what_the_empty_heap_keeps_of_its_region(self):
+        record = json.loads(self.replay(self.write("nothing.rep", "1\n1\n1\n1\na 0 0\n")))
+        self.assertEqual(record["footprint"]["map_bytes"] + record["series"]["free"][-1],
+                         record["heap_kib"] * 1040)
+
     def test_a_traces_zero_sizes_are_no_failures(self):
         trace = self.write("zero.rep", "1\n1\n4\n1\na 0 0\nr 0 8\nr 0 0\nf 0\n")
         record = json.loads(self.replay(trace))

@@ -198,7 +198,11 @@ class Replays(InScratch):
         self.assertEqual(json.loads(first)["operations"], 3000)
 
     def test_kernel_and_host_place_every_block_alike(self):
-        trace = self.shipped_trace("linux-boot")
+        for name in ("linux-boot", "user-perl"):  # the second reallocates, too
+            with self.subTest(name):
+                self.assert_placed_alike(self.shipped_trace(name))
+
+    def assert_placed_alike(self, trace: pathlib.Path):
         in_kernel, on_host = self.scratch / "kernel.bin", self.scratch / "host.bin"
         record = json.loads(self.replay(trace, "placements", "--debug-console", in_kernel))
         subprocess.run([HOSTS / f"host-{STRATEGY}", "run=replay", f"placements={on_host}", trace],

@@ -86,13 +86,25 @@ static bool parse_word(struct text word, struct job *job)
     return false;
 }
 
+static bool is_control(char character)
+{
+    return (uint8_t)character < ' ' || character == 0x7f;
+}
+
+/* Adds word to shown, as much as fits; what a terminal would not show, as \xNN. */
+static void show(char *shown, uint32_t shown_bytes, struct text word)
+{
+    for (; word.next < word.end; word.next++) {
+        uint32_t used = (uint32_t)(text_of(shown).end - shown);
+        format_text(shown + used, shown_bytes - used, is_control(*word.next) ? "\\x%02x" : "%c",
+                    (uint8_t)*word.next);
+    }
+}
+
 static const char *refuse(struct text word)
 {
-    char shown[48];
-    uint32_t length = 0;
-    for (; word.next < word.end && length < sizeof(shown) - 1; length++)
-        shown[length] = *word.next++;
-    shown[length] = '\0';
+    char shown[48] = "";
+    show(shown, sizeof(shown), word);
     return format_text(message, sizeof(message),
                        "command line: '%s' is no word this kernel knows, or its value is out of "
                        "range",
@@ -108,5 +120,5 @@ const char *job_parse(const char *command_line, struct job *job)
     for (; word.next < word.end; word = text_take_word(&rest))
         if (!parse_word(word, job))
             return refuse(word);
-    return NULL;
+    return rest.next < rest.end ? refuse(rest) : NULL; /* it stopped at a line end */
 }

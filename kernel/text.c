@@ -19,14 +19,19 @@ bool text_is(struct text text, const char *string)
     return *string == '\0';
 }
 
+bool text_is_blank(char character)
+{
+    return character == ' ' || character == '\t' || character == '\r';
+}
+
 static bool at_blank(const struct text *text)
 {
-    return text->next < text->end && (*text->next == ' ' || *text->next == '\t');
+    return text->next < text->end && text_is_blank(*text->next);
 }
 
 static bool at_word(const struct text *text)
 {
-    return text->next < text->end && (unsigned char)*text->next > ' ';
+    return text->next < text->end && !text_is_blank(*text->next) && *text->next != '\n';
 }
 
 struct text text_take_word(struct text *text)

@@ -18,9 +18,13 @@ struct text text_of(const char *string);
 /* Returns: whether text is exactly the terminated string. */
 bool text_is(struct text text, const char *string);
 
+/* Returns: whether character stands between words: a space, a tab or a carriage return. */
+bool text_is_blank(char character);
+
 /*
- * Takes the next word, a run of characters above ' ', from *text, and skips blanks and
- * tabs before it, but no line end. Returns: the word, empty iff there is none.
+ * Takes the next word from *text, up to a blank or a line end, and skips blanks before it,
+ * but no line end. A control character belongs to its word, so that it can be refused.
+ * Returns: the word, empty iff there is none up to the line's end.
  */
 struct text text_take_word(struct text *text);
 

@@ -48,7 +48,8 @@ static bool next_line(struct reader *reader)
 {
     struct text *rest = &reader->rest;
     reader->line++;
-    for (; rest->next < rest->end && (unsigned char)*rest->next <= ' '; rest->next++)
+    for (; rest->next < rest->end && (text_is_blank(*rest->next) || *rest->next == '\n');
+         rest->next++)
         reader->line += *rest->next == '\n';
     return rest->next < rest->end;
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ HEADER = ("suggested heap bytes", "number of ids", "number of operations", "weig
 NUMBER_MAX = 0xFFFFFFFF
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_BLANKS = " \t\r"
+_FIELD = re.compile(f"[^{_BLANKS}]+")
+"""What the kernel takes for a word: control characters belong to it, and make it a wrong one."""
 _OPERANDS = {"a": "an id and a size", "r": "an id and a size", "f": "an id"}
 
 
@@ -58,7 +62,7 @@ class _Reader:
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.lines = text.split("\n")
-        while self.lines and not self.lines[-1].strip():
+        while self.lines and not self.lines[-1].strip(_BLANKS):
             self.lines.pop()
         self.line = 0
         self.sizes: dict[int, int] = {}
@@ -83,7 +87,7 @@ class _Reader:
         for self.line, what in enumerate(HEADER, start=1):
             if self.line > len(self.lines):
                 self.fail(f"the header ends before its {what}")
-            fields = self.lines[self.line - 1].split()
+            fields = _FIELD.findall(self.lines[self.line - 1])
             if len(fields) != 1:
                 self.fail(f"the header's {what} is not one number")
             values.append(self.number(fields[0], f"the header's {what}"))
@@ -92,9 +96,9 @@ class _Reader:
     def operations(self, ids: int) -> Iterator[str]:
         """Check each operation and yield it in its plain form."""
         for self.line, text in enumerate(self.lines[len(HEADER):], start=len(HEADER) + 1):
-            fields = text.split()
+            fields = _FIELD.findall(text)
             if not fields or fields[0] not in _OPERANDS:
-                self.fail(f"unknown operation {text.strip()!r}")
+                self.fail(f"unknown operation {text.strip(_BLANKS)!r}")
             operation, *operands = fields
             if len(operands) != (1 if operation == "f" else 2):
                 self.fail(f"{operation!r} takes {_OPERANDS[operation]}")

@@ -125,6 +125,13 @@ class TraceReader(unittest.TestCase):
         self.assertEqual(self.message(path),
                          f"{path}:2: this is not a .rep trace: it is not plain text")
 
+    def test_control_characters_are_no_blanks(self) -> None:
+        for character in "\0\v\f\x1c\x1f":
+            with self.subTest(repr(character)):
+                path = self.file(f"1\n1\n1\n1\na 0 8{character}\n".encode())
+                self.assertEqual(self.message(path),
+                                 f"{path}:5: size {f'8{character}'!r} is not a number")
+
     def test_a_good_trace_is_read(self) -> None:
         one = trace.read(self.file(TRACE_TEXT.encode()))
         self.assertEqual((one.name, one.ids, one.operations, one.peak_requested_bytes),

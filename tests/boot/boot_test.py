@@ -103,6 +103,14 @@ class BadBoots(InScratch):
         self.assert_error("command line: 'operations=ten' is no word this kernel knows, or its"
                           " value is out of range", "--append", "run=replay operations=ten")
 
+    def test_control_characters_on_the_command_line_are_shown(self):
+        for words, shown in (("run=tests \1samples=0", "\\x01samples=0"),
+                             ("run=tests\x7f", "run=tests\\x7f"),
+                             ("run=tests\nseed=0", "\\x0aseed=0")):
+            with self.subTest(shown):
+                self.assert_error(f"command line: '{shown}' is no word this kernel knows, or its"
+                                  " value is out of range", "--append", words)
+
     def test_a_missing_module_is_missed(self):
         self.assert_error("there is no trace: it is the first boot module, or named by workload=",
                           "--append", "run=replay")
@@ -278,6 +286,24 @@ class Host(InScratch):
 
     def test_a_region_out_of_range_is_refused(self):
         self.assert_refuses("kib=63: kib is a number from 64 to 65536", "kib=63")
+
+    def test_a_control_character_in_a_trace_is_refused_with_its_line(self):
+        for character in "\0\1\b\v\f\x1b\x1f\x7f":
+            with self.subTest(repr(character)):
+                self.assert_refuses_operations("a 0 8" + character, "the size is not a number from"
+                                               " 0 to 4294967295")
+                self.assert_refuses_operations("a 0 8 " + character, "more words than belong on the"
+                                               " line")
+                self.assert_refuses_operations(character + "a 0 8", "an operation is a, r or f")
+
+    def assert_refuses_operations(self, line: str, message: str):
+        trace = self.write("bad.rep", f"1\n1\n2\n1\n{line}\nf 0\n")
+        self.assert_refuses(f"trace, line 5: {message}", "run=replay", trace)
+
+    def test_blanks_and_carriage_returns_in_a_trace_do_no_harm(self):
+        trace = self.write("blanks.rep", "1\r\n1\r\n 2 \r\n1\r\n\ta\t0  8 \r\n\r\nf 0")
+        subprocess.run([HOSTS / f"host-{STRATEGY}", "run=replay", trace], check=True,
+                       capture_output=True)
 
     def test_smallest_needs_a_trace(self):
         self.assert_refuses("there is no trace: it is the first boot module, or named by"

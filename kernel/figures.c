@@ -2,7 +2,6 @@
 #include "figures.h"
 
 #include "arithmetic.h"
-#include "memory.h"
 
 enum { PERMILLE = 1000 };
 
@@ -74,14 +73,10 @@ static void compute(const struct trace *trace, const uint32_t *costs, uint32_t c
     figures->p999 = percentile(work, figures->operations, 999);
 }
 
-const char *figures_compute(const struct trace *trace, const uint32_t *costs,
-                            struct replay *replay)
+void figures_compute(const struct trace *trace, const uint32_t *costs, uint32_t *work,
+                     struct replay *replay)
 {
-    uint32_t *work = scratch_alloc(replay->operations * (uint32_t)sizeof(*work));
-    if (work == NULL)
-        return "too little RAM beside the heap to sort the costs";
     compute(trace, costs, replay->operations, EVERY_CALL, work, &replay->cost);
     compute(trace, costs, replay->operations, ONLY_ALLOC, work, &replay->malloc);
     compute(trace, costs, replay->operations, ONLY_FREE, work, &replay->free);
-    return NULL;
 }

@@ -10,11 +10,9 @@
 
 /*
  * Fills in replay's cost, malloc and free from costs, one for each of the operations
- * that were replayed.
- * Memory: scratch_alloc(), 4 bytes an operation.
- * Returns: NULL; or that there is too little memory.
+ * that were replayed. work: room for as many more.
  */
-const char *figures_compute(const struct trace *trace, const uint32_t *costs,
-                            struct replay *replay);
+void figures_compute(const struct trace *trace, const uint32_t *costs, uint32_t *work,
+                     struct replay *replay);
 
 #endif

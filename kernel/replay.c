@@ -24,6 +24,7 @@ struct player {
     const struct job *job;
     struct replay_block *blocks; /* by id */
     uint32_t *costs;             /* by operation; FIGURES_NO_COST where nothing was called */
+    uint32_t *sorted;            /* where figures are made of them */
     uint32_t requested_bytes;    /* live now */
     uint32_t last_cost;
     struct replay *replay;
@@ -308,9 +309,11 @@ static bool allocate_tables(struct player *player)
     const struct trace *trace = player->trace;
     player->blocks = scratch_alloc(trace->id_count * (uint32_t)sizeof(*player->blocks));
     player->costs = scratch_alloc(trace->operation_count * (uint32_t)sizeof(*player->costs));
+    player->sorted = scratch_alloc(trace->operation_count * (uint32_t)sizeof(*player->sorted));
     player->replay->samples =
         scratch_alloc(player->job->samples * (uint32_t)sizeof(struct sample));
-    return player->blocks != NULL && player->costs != NULL && player->replay->samples != NULL;
+    return player->blocks != NULL && player->costs != NULL && player->sorted != NULL &&
+           player->replay->samples != NULL;
 }
 
 const char *replay_trace(const struct trace *trace, const struct job *job, struct replay *replay)
@@ -325,7 +328,8 @@ const char *replay_trace(const struct trace *trace, const struct job *job, struc
     if (wrong != NULL)
         return explain(&player, wrong);
     replay->stack_bytes = machine_stack_depth_bytes();
-    return figures_compute(trace, player.costs, replay);
+    figures_compute(trace, player.costs, player.sorted, replay);
+    return NULL;
 }
 
 /* --- without measuring -------------------------------------------------------------------- */

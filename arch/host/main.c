@@ -10,6 +10,7 @@
 
 #include "bulk.h"
 #include "console.h"
+#include "format.h"
 #include "heap.h"
 #include "heap_strategy.h"
 #include "memory.h"
@@ -18,7 +19,7 @@
 #include "runner.h"
 #include "smallest.h"
 
-enum { COMMAND_LINE_BYTES = 1024, KIB = 1024, MIB = 1024 * 1024, SCRATCH_BYTES = 256 * MIB };
+enum { COMMAND_LINE_BYTES = 1024, KIB = 1024, MIB = 1024 * 1024 };
 enum { HEAP_KIB_MIN = 64, HEAP_KIB_MAX = 65536 };
 
 struct invocation {
@@ -68,8 +69,9 @@ static void read_argument(struct invocation *invocation, const char *argument)
 }
 
 /* The whole file, as if a boot loader had put it there. */
-static struct boot_module load(const char *path)
+static const struct boot_module *load(const char *path)
 {
+    static struct boot_module module;
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         refuse(strerror(errno), path);
@@ -87,7 +89,36 @@ static struct boot_module load(const char *path)
     if (ferror(file))
         refuse("cannot be read", path);
     fclose(file);
-    return (struct boot_module){.start = bytes, .end = bytes + length, .name = path};
+    module = (struct boot_module){.start = bytes, .end = bytes + length, .name = path};
+    return &module;
+}
+
+/*
+ * Memory for a trace and its replay (trace.h and replay.h say how much an operation and an id
+ * take): what its lines, each of them an operation and an id at most, can ask for, and some.
+ */
+static uint64_t scratch_bytes_for(const struct boot_module *module)
+{
+    enum { OPERATION_BYTES = 12 + 8, ID_BYTES = 8 + 8, SPARE_BYTES = 16 * MIB };
+    uint64_t lines = 1;
+    for (const uint8_t *next = module->start; next < module->end; next++)
+        lines += *next == '\n';
+    return lines * (OPERATION_BYTES + ID_BYTES) + SPARE_BYTES;
+}
+
+/* module: NULL if there is none. */
+static void prepare_scratch(const struct boot_module *module)
+{
+    enum { WORKLOAD_BYTES = 256 * MIB };
+    uint64_t bytes = module != NULL ? scratch_bytes_for(module) : WORKLOAD_BYTES;
+    uint8_t *scratch = bytes <= SIZE_MAX ? malloc((size_t)bytes) : NULL;
+    char what[80];
+    if (scratch == NULL)
+        refuse(format_text(what, sizeof(what),
+                           "there are no %llu MiB of memory for a trace's operations and ids",
+                           (unsigned long long)(bytes / MIB)),
+               module != NULL ? module->name : "workload");
+    scratch_init(scratch, scratch + bytes);
 }
 
 static enum machine_status run_smallest(const struct job *job, const struct boot_module *module)
@@ -149,15 +180,11 @@ int main(int argument_count, char **arguments)
     const char *wrong = job_parse(invocation.command_line, &job);
     if (wrong != NULL)
         machine_stop(run_refused(wrong));
-    uint8_t *scratch = malloc(SCRATCH_BYTES);
-    if (scratch == NULL)
-        refuse("is not to be had", "256 MiB of memory");
-    scratch_init(scratch, scratch + SCRATCH_BYTES);
+    const struct boot_module *module =
+        invocation.trace_path != NULL ? load(invocation.trace_path) : NULL;
+    prepare_scratch(module);
     region_set(invocation.map_bytes != 0 ? invocation.map_bytes
                                          : invocation.kib * KIB / HEAP_BYTES_PER_MAP_BYTE);
     kinitHeap();
-    struct boot_module module;
-    if (invocation.trace_path != NULL)
-        module = load(invocation.trace_path);
-    machine_stop(do_job(&job, invocation.trace_path != NULL ? &module : NULL));
+    machine_stop(do_job(&job, module));
 }

@@ -305,6 +305,19 @@ class Host(InScratch):
         subprocess.run([HOSTS / f"host-{STRATEGY}", "run=replay", trace], check=True,
                        capture_output=True)
 
+    def test_a_long_trace_gets_the_memory_it_needs_or_is_refused_at_once(self):
+        pairs = 500_000
+        trace = self.write("long.rep", f"1\n{pairs}\n{2 * pairs}\n1\n" +
+                           "".join(f"a {i} 8\nf {i}\n" for i in range(pairs)))
+        command = [HOSTS / f"host-{STRATEGY}", "run=replay", "samples=0", trace]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        self.assertIn(f'"operations":{2 * pairs},', said)
+        run = subprocess.run(["prlimit", f"--as={48 << 20}", *command], capture_output=True,
+                             text=True)
+        self.assertEqual((run.returncode, run.stdout),
+                         (FAILED, f"error: {trace}: there are no 50 MiB of memory for a trace's"
+                                  " operations and ids\n"))
+
     def test_smallest_needs_a_trace(self):
         self.assert_refuses("there is no trace: it is the first boot module, or named by"
                             " workload=", "run=smallest")

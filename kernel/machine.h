@@ -35,6 +35,7 @@ enum machine_fault {
     FAULT_READ_ONLY,  /* writes to its own code */
     FAULT_STACK,      /* overflows the kernel's stack */
     FAULT_HEAP_STACK, /* overflows the stack that measured calls run on */
+    FAULT_DOUBLE,     /* divides by zero where no handler is to be found */
 };
 
 /* Does it. Returns, if at all, only on a machine that cannot. */

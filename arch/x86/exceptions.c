@@ -25,25 +25,29 @@ static const char *const exception_names[32] = {
     "reserved exception 27", "hypervisor injection", "VMM communication", "security",
     "reserved exception 31"};
 
-/* A page that is not mapped on purpose, and what touching it means. */
-struct guarded_page {
+/* A page that is not mapped, under a stack, and what touching it means. */
+struct stack_guard {
     const uint8_t *page;
     const char *meaning;
 };
 
-static const struct guarded_page guarded_pages[] = {
+static const struct stack_guard stack_guards[] = {
     {kernelStackGuard, "the kernel stack overflowed"},
     {heapStackGuard, "the heap's stack overflowed"},
     {faultStackGuard, "the double fault's stack overflowed"},
-    {NULL, "a NULL pointer was used"},
 };
+
+static const char *overflow_at(uint32_t address)
+{
+    for (uint32_t i = 0; i < sizeof(stack_guards) / sizeof(stack_guards[0]); i++)
+        if (address / PAGE_BYTES == (uintptr_t)stack_guards[i].page / PAGE_BYTES)
+            return stack_guards[i].meaning;
+    return NULL;
+}
 
 static const char *meaning_of(uint32_t address)
 {
-    for (uint32_t i = 0; i < sizeof(guarded_pages) / sizeof(guarded_pages[0]); i++)
-        if (address / PAGE_BYTES == (uintptr_t)guarded_pages[i].page / PAGE_BYTES)
-            return guarded_pages[i].meaning;
-    return NULL;
+    return address < PAGE_BYTES ? "a NULL pointer was used" : overflow_at(address);
 }
 
 static uint32_t faulting_address(void)
@@ -110,14 +114,15 @@ void double_fault_raised(void)
 {
     stop_if_explaining();
     const struct task_state *task = cpu_interrupted_task();
-    const char *meaning = meaning_of(faulting_address());
+    /* Unless a page fault was the first of the two, the address is an old one, perhaps 0. */
+    const char *overflow = overflow_at(faulting_address());
     const struct exception_frame frame = {
         .edi = task->edi, .esi = task->esi, .ebp = task->ebp, .ebx = task->ebx,
         .edx = task->edx, .ecx = task->ecx, .eax = task->eax, .vector = 8,
         .eip = task->eip, .cs = task->cs, .eflags = task->eflags,
     };
-    if (meaning != NULL)
-        console_print("\npanic: %s (0x%08x), found by a double fault\n", meaning,
+    if (overflow != NULL)
+        console_print("\npanic: %s (0x%08x), found by a double fault\n", overflow,
                       faulting_address());
     else
         console_print("\npanic: double fault\n");

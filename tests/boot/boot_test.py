@@ -68,6 +68,9 @@ class Panics(unittest.TestCase):
     def test_dividing_by_zero_says_so(self):
         self.assert_panics("divide", "divide error", "machine_provoke")
 
+    def test_a_double_fault_blames_no_address_that_an_earlier_fault_left(self):
+        self.assert_panics("double", r"double fault\n", "machine_provoke")
+
     def test_an_invalid_opcode_says_so(self):
         self.assert_panics("opcode", "invalid opcode", "machine_provoke")
 

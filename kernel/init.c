@@ -3,6 +3,7 @@
 #include "boot_info.h"
 #include "console.h"
 #include "cpu.h"
+#include "features.h"
 #include "heap.h"
 #include "heap_strategy.h"
 #include "job.h"
@@ -58,6 +59,7 @@ void kernel_main(uint32_t loader, const void *information)
 
     serial_init();                                              /* the first line out */
     screen_init();                                              /* the first line to see */
+    features_require();                                         /* can it run all the rest? */
     cpu_init();                                                 /* faults become messages */
     require(boot_info_read(loader, information, &boot_info));   /* what the loader knows */
     screen_use(!boot_info.graphics_screen);                     /* is there a text screen? */

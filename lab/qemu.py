@@ -68,6 +68,8 @@ class Machine:
     count: bool = False
     """Instructions are counted exactly: the time-stamp counter advances by one for each."""
     accel: str = "tcg"
+    cpu: str = ""
+    """QEMU's name of the processor; empty: QEMU's own choice, or the host's with kvm."""
     memory_mib: int = MEMORY_MIB
     debug_console: Optional[Path] = None
     """Where the bytes that the guest writes to port 0xE9 go."""
@@ -82,6 +84,7 @@ class Machine:
         Raises InputError if something it names is not there.
         """
         firmware = FIRMWARES[self.firmware]
+        cpu = self.cpu or ("host" if self.accel == "kvm" else "")
         for path in (self.kernel, self.iso, self.module):
             if path and not path.is_file():
                 raise InputError(f"{path}: there is no such file")
@@ -89,7 +92,7 @@ class Machine:
             firmware.program, "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none", "-vga", "std",
             "-machine", firmware.machine, "-m", f"{self.memory_mib}M",
-            *(["-accel", "kvm", "-cpu", "host"] if self.accel == "kvm" else ["-accel", self.accel]),
+            "-accel", self.accel, *(["-cpu", cpu] if cpu else []),
             *(["-icount", "shift=0,sleep=off"] if self.count else []),
             "-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
@@ -175,6 +178,8 @@ def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument("--count", action="store_true",
                         help="let the time-stamp counter count instructions, exactly")
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
+    parser.add_argument("--cpu", default="", metavar="MODEL",
+                        help="the processor, by QEMU's name, such as 486")
     parser.add_argument("--memory", type=int, default=MEMORY_MIB, metavar="MIB",
                         help="RAM of the machine in MiB (default: %(default)s)")
     parser.add_argument("--debug-console", type=Path, metavar="FILE",
@@ -196,7 +201,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     options = _arguments(argv)
     machine = Machine(kernel=options.kernel, iso=options.iso, firmware=options.firmware,
                       append=options.append, module=options.module, count=options.count,
-                      accel=options.accel, memory_mib=options.memory,
+                      accel=options.accel, cpu=options.cpu, memory_mib=options.memory,
                       debug_console=options.debug_console)
 
     def show(chunk: bytes) -> None:

@@ -129,6 +129,14 @@ class BadBoots(InScratch):
                           " kernel small uniform power large", "--append",
                           "run=replay workload=churn-kernels")
 
+    def test_a_processor_that_is_too_old_is_told_what_it_lacks(self):
+        for model, missing in (("486,level=0", "PSE TSC CMOV SSE2"), ("486", "TSC CMOV SSE2"),
+                               ("pentium", "CMOV SSE2"), ("pentium3", "SSE2"),
+                               ("qemu32,-pse", "PSE")):
+            with self.subTest(model):
+                self.assert_error("this processor is too old for LOS, it lacks: " + missing,
+                                  "--cpu", model)
+
     def test_too_little_ram_names_the_addresses(self):
         status, said = boot("--memory", 2)
         self.assertEqual(status, FAILED, said)

@@ -3,7 +3,7 @@
 #include "boot_info.h"
 #include "console.h"
 #include "cpu.h"
-#include "features.h"
+#include "cpu_features.h"
 #include "heap.h"
 #include "heap_strategy.h"
 #include "job.h"

@@ -7,7 +7,6 @@
  */
 #include "boot_info.h"
 
-#include <assert.h>
 
 enum { MEMORY_RAM = 1, VERSION_WITH_MEMORY_MAP = 1 };
 
@@ -38,9 +37,9 @@ struct memory_map_entry {
     uint32_t reserved;
 };
 
-static_assert(sizeof(struct start_info) == 56, "start_info.h, version 1");
-static_assert(sizeof(struct module_entry) == 32, "start_info.h, hvm_modlist_entry");
-static_assert(sizeof(struct memory_map_entry) == 24, "start_info.h, hvm_memmap_table_entry");
+_Static_assert(sizeof(struct start_info) == 56, "start_info.h, version 1");
+_Static_assert(sizeof(struct module_entry) == 32, "start_info.h, hvm_modlist_entry");
+_Static_assert(sizeof(struct memory_map_entry) == 24, "start_info.h, hvm_memmap_table_entry");
 
 static const void *at(uint64_t physical)
 {

@@ -2,7 +2,6 @@
 /* Source: Intel SDM 3A: 3.4 (segments), 4.3 (32-bit paging), 6.11 (gates), 7.2 (tasks). */
 #include "cpu.h"
 
-#include <assert.h>
 #include <stddef.h>
 
 extern const uint32_t exceptionStubs[];
@@ -15,8 +14,8 @@ enum { EXCEPTIONS = 32, VECTOR_DOUBLE_FAULT = 8 };
 /* Selectors: a descriptor's index times 8. */
 enum selector { CODE = 1 << 3, DATA = 2 << 3, MAIN_TASK = 3 << 3, FAULT_TASK = 4 << 3, SEGMENTS = 5 };
 
-static_assert(sizeof(struct exception_frame) == 13 * 4, "exceptions.asm pushes 13 words");
-static_assert(sizeof(struct task_state) == 104, "SDM 3A, figure 7-2");
+_Static_assert(sizeof(struct exception_frame) == 13 * 4, "exceptions.asm pushes 13 words");
+_Static_assert(sizeof(struct task_state) == 104, "SDM 3A, figure 7-2");
 
 /* --- segments and tasks -------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * Source: Intel SDM 2A, "CPUID", leaf 1, EDX. PSE is for cpu.c, which maps pages of 4 MiB; CMOV
  * for the compiler, whose target is an i686; TSC and SSE2, which brought LFENCE, for measuring.
  */
-#include "features.h"
+#include "cpu_features.h"
 
 #include <cpuid.h>
 #include <stdint.h>

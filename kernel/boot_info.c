@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot_info.h"
 
+void boot_info_add_own(struct boot_info *info, const void *start, uint32_t bytes)
+{
+    const uint8_t *first = start;
+    if (info->own_count < BOOT_OWN_MAX)
+        info->own[info->own_count++] = (struct boot_own){first, first + bytes};
+}
+
 const char *boot_info_add_module(struct boot_info *info, struct boot_module module)
 {
     if (info->module_count == BOOT_MODULES_MAX)

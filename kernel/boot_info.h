@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BOOT_MODULES_MAX = 16, BOOT_MEMORY_RANGES_MAX = 128 };
+enum { BOOT_MODULES_MAX = 16, BOOT_MEMORY_RANGES_MAX = 128, BOOT_OWN_MAX = BOOT_MODULES_MAX + 4 };
 
 /* The values kernelStart.asm hands over in EAX. */
 enum { LOADER_MULTIBOOT2 = 0x36d76289, LOADER_PVH = 0x336ec578 };
@@ -20,6 +20,12 @@ struct boot_module {
     const uint8_t *start;
     const uint8_t *end;
     const char *name; /* its words on the loader's line; may be empty */
+};
+
+/* Where a part of the loader's information lies: [start, end). */
+struct boot_own {
+    const uint8_t *start;
+    const uint8_t *end;
 };
 
 /* Physical memory; may lie above 4 GiB. */
@@ -32,10 +38,10 @@ struct memory_range {
 struct boot_info {
     const char *loader_name;
     const char *command_line;
-    const void *acpi_rsdp;    /* NULL if the loader gave none */
-    const uint8_t *own_start; /* where the loader's information itself lies, if it may be */
-    const uint8_t *own_end;   /* above 1 MiB; both NULL if not */
-    bool graphics_screen;     /* true iff the loader left a screen that shows no text */
+    const void *acpi_rsdp; /* NULL if the loader gave none */
+    bool graphics_screen;  /* true iff the loader left a screen that shows no text */
+    uint32_t own_count;    /* the loader's information itself; must not be written over */
+    struct boot_own own[BOOT_OWN_MAX];
     uint32_t module_count;
     struct boot_module modules[BOOT_MODULES_MAX];
     uint32_t memory_range_count;
@@ -56,7 +62,8 @@ const char *multiboot2_read(const void *information, struct boot_info *info);
 /* Xen public/arch-x86/hvm/start_info.h. Results as above. */
 const char *pvh_read(const void *information, struct boot_info *info);
 
-/* For the parsers: append to *info. Return NULL, or what is wrong. */
+/* For the parsers: append to *info. Return NULL, or what is wrong; room for own is enough. */
+void boot_info_add_own(struct boot_info *info, const void *start, uint32_t bytes);
 const char *boot_info_add_module(struct boot_info *info, struct boot_module module);
 const char *boot_info_add_memory(struct boot_info *info, struct memory_range range);
 

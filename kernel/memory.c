@@ -102,7 +102,8 @@ static struct span scratch_in(const struct boot_info *info, const struct memory_
     if (!range->usable || piece.end <= piece.start)
         return (struct span){0, 0};
     piece = larger_side(piece, kernel);
-    piece = larger_side(piece, span_of(info->own_start, info->own_end));
+    for (uint32_t i = 0; i < info->own_count; i++)
+        piece = larger_side(piece, span_of(info->own[i].start, info->own[i].end));
     for (uint32_t i = 0; i < info->module_count; i++)
         piece = larger_side(piece, span_of(info->modules[i].start, info->modules[i].end));
     return piece;

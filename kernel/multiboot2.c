@@ -150,8 +150,7 @@ const char *multiboot2_read(const void *information, struct boot_info *info)
     const struct information_head *head = information;
     if (information == NULL || (uintptr_t)information % TAG_ALIGNMENT_BYTES != 0)
         return "multiboot2: the boot information is not aligned to 8 bytes";
-    info->own_start = information;
-    info->own_end = info->own_start + head->total_bytes;
+    boot_info_add_own(info, information, head->total_bytes);
     uint32_t offset = sizeof(*head);
     while (head->total_bytes >= sizeof(struct tag) &&
            offset <= head->total_bytes - sizeof(struct tag)) {

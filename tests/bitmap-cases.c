@@ -26,25 +26,9 @@ static void the_lowest_run_that_fits_is_taken(void **state)
     rig_placements(placements, sizeof(placements) / sizeof(placements[0]), NULL);
 }
 
-static int first_fit(const struct host_heap *host, const bool *used, uint32_t rover,
-                     uint32_t blocks, uint32_t align)
-{
-    (void)rover;
-    for (uint32_t first = 0; first < host->heap.region.map_bytes; first++)
-        if (rig_fits(host, used, first, blocks, align))
-            return (int)first;
-    return RIG_NONE;
-}
-
-static void placements_equal_those_found_by_trying_every_place(void **state)
-{
-    (void)state;
-    rig_compare_with_model(first_fit);
-}
-
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_lowest_run_that_fits_is_taken),
-    cmocka_unit_test(placements_equal_those_found_by_trying_every_place),
+    cmocka_unit_test(byte_map_placements_equal_those_found_by_trying_every_place),
     cmocka_unit_test(byte_map_free_clears_its_run_and_no_more),
     cmocka_unit_test(byte_map_resize_changes_its_run_and_no_more),
     cmocka_unit_test(byte_map_mutants_of_i1_are_named),

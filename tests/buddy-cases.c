@@ -80,17 +80,18 @@ static void alignment_above_that_of_the_arena_is_kept(void **state)
 {
     (void)state;
     for (uint32_t align = 4096; align <= 32768; align *= 2) {
-        struct host_heap *host = host_heap_new(tested_strategy, LEAVES_4096);
+        struct oracle *oracle = oracle_new(tested_strategy, LEAVES_4096);
+        const struct heap *heap = &oracle->host->heap;
         struct script_blocks blocks = {{NULL}};
         char script[32];
         struct heap_stats stats;
         snprintf(script, sizeof(script), "a100@%u", align);
-        script_run(host, &blocks, script);
-        heap_measure(tested_strategy, &host->heap, &stats);
+        script_run(oracle, &blocks, script);
+        heap_measure(tested_strategy, heap, &stats);
         assert_int_equal(stats.live_bytes, 128);
-        script_run(host, &blocks, "-a");
-        assert_int_equal(buddy_of(&host->heap)->orders, 1U << 12);
-        host_heap_delete(host);
+        script_run(oracle, &blocks, "-a");
+        assert_int_equal(buddy_of(heap)->orders, 1U << 12);
+        oracle_delete(oracle);
     }
 }
 
@@ -119,9 +120,8 @@ static void alignment_that_no_block_of_that_size_has_is_refused(void **state)
 
 static struct host_heap *sample(void)
 {
-    struct host_heap *host = host_heap_new(tested_strategy, LEAVES_32);
     struct script_blocks blocks = {{NULL}};
-    script_run(host, &blocks, "a16 b16 c32 d64 -b -c");
+    struct host_heap *host = script_heap(LEAVES_32, &blocks, "a16 b16 c32 d64 -b -c");
     return host;
 }
 
@@ -180,9 +180,8 @@ static void mutants_of_holes_and_lists_are_named(void **state)
 static void mutants_of_i4_are_named(void **state)
 {
     (void)state;
-    struct host_heap *host = host_heap_new(tested_strategy, LEAVES_32);
     struct script_blocks blocks = {{NULL}};
-    script_run(host, &blocks, "a16");
+    struct host_heap *host = script_heap(LEAVES_32, &blocks, "a16");
     leaf_word(&host->heap, 0)->live = 0;
     hole_insert(&host->heap, 0, 0);
     assert_label(tested_strategy->check(&host->heap), "I4");
@@ -206,9 +205,8 @@ static void starts_inside_of_long_blocks_are_found(void **state)
 static void a_block_that_would_end_behind_the_arena_is_found(void **state)
 {
     (void)state;
-    struct host_heap *host = host_heap_new(tested_strategy, LEAVES_96);
     struct script_blocks blocks = {{NULL}};
-    script_run(host, &blocks, "a1024");
+    struct host_heap *host = script_heap(LEAVES_96, &blocks, "a1024");
     mutate(host, &leaf_word(&host->heap, 64)->starts, 0, "I1");
     host_heap_delete(host);
 }

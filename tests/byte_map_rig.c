@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cases.h"
+#include "policy.h"
 
 /* The encoding, written down a second time on purpose: the tests pin it. */
 static const char letters[] = ".Fr";
@@ -63,17 +64,6 @@ void rig_placements(const struct placement *rows, size_t count, rover_place *rov
         try_placement(&rows[i], rover);
 }
 
-bool rig_fits(const struct host_heap *host, const bool *used, uint32_t first, uint32_t blocks,
-              uint32_t align)
-{
-    if (((uintptr_t)host->heap.region.arena + first * RIG_BLOCK_BYTES) % align != 0)
-        return false;
-    for (uint32_t i = first; i < first + blocks; i++)
-        if (i >= host->heap.region.map_bytes || used[i])
-            return false;
-    return true;
-}
-
 /* What the model knows: of each block, the run it belongs to (0: free). */
 struct model {
     struct host_heap *host;
@@ -116,25 +106,30 @@ static uint8_t *model_address(const struct model *model, uint32_t block)
     return model->host->heap.region.arena + block * RIG_BLOCK_BYTES;
 }
 
+static int model_place(const struct model *model, policy *policy, uint32_t blocks,
+                       uint32_t align)
+{
+    struct policy_view view = {.heap = &model->host->heap, .rover = model->rover};
+    for (uint32_t i = 0; i < model->host->heap.region.map_bytes; i++)
+        view.used[i] = model->run_of[i] != 0;
+    return policy(&view, blocks, align);
+}
+
 static void model_alloc(struct model *model, policy *policy, struct random *random)
 {
-    bool used[RIG_BLOCKS_MAX];
-    uint32_t map_bytes = model->host->heap.region.map_bytes;
-    for (uint32_t i = 0; i < map_bytes; i++)
-        used[i] = model->run_of[i] != 0;
     uint32_t blocks = 1 + random_below(random, random_below(random, 4) == 0 ? 40 : 6);
     uint32_t align = 8U << (random_below(random, 3) == 0 ? random_below(random, 8) : 0);
-    int first = policy(model->host, used, model->rover, blocks, align);
+    int first = model_place(model, policy, blocks, align);
     uint32_t size = blocks * RIG_BLOCK_BYTES - random_below(random, RIG_BLOCK_BYTES);
     uint8_t *address = tested_strategy->alloc(&model->host->heap, size, align);
-    uint8_t *expected = first == RIG_NONE ? NULL : model_address(model, (uint32_t)first);
+    uint8_t *expected = first == POLICY_NONE ? NULL : model_address(model, (uint32_t)first);
     if (address != expected)
         fail_msg("seed %u: %u blocks, align %u: placed at %p; by trying every place, %p",
                  tested_seed, blocks, align, (void *)address, (void *)expected);
-    if (first == RIG_NONE)
+    if (first == POLICY_NONE)
         return;
     model_set(model, (uint32_t)first, blocks, ++model->runs);
-    model->rover = ((uint32_t)first + blocks) % map_bytes;
+    model->rover = ((uint32_t)first + blocks) % model->host->heap.region.map_bytes;
 }
 
 static void model_resize(struct model *model, uint32_t first, struct random *random)
@@ -171,10 +166,13 @@ static void model_step(struct model *model, policy *policy, struct random *rando
     }
 }
 
-void rig_compare_with_model(policy *policy)
+void byte_map_placements_equal_those_found_by_trying_every_place(void **state)
 {
     enum { CALLS = 4000 };
     static const uint32_t map_bytes[] = {8, 16, 72, 256};
+    policy *policy = policy_of(tested_strategy);
+    (void)state;
+    assert_non_null(policy);
     for (uint32_t m = 0; m < sizeof(map_bytes) / sizeof(map_bytes[0]); m++) {
         struct model model = {.host = host_heap_new(tested_strategy, map_bytes[m])};
         struct random random;

@@ -8,7 +8,7 @@
 
 #include "host_heap.h"
 
-enum { RIG_BLOCK_BYTES = 64, RIG_BLOCKS_MAX = 256, RIG_NONE = -1 };
+enum { RIG_BLOCK_BYTES = 64, RIG_BLOCKS_MAX = 256 };
 
 /* One row of a table of placements: where does a request go in this state? */
 struct placement {
@@ -37,21 +37,10 @@ typedef uint32_t *rover_place(const struct host_heap *host);
 void rig_placements(const struct placement *rows, size_t count, rover_place *rover);
 
 /*
- * Where a policy puts a run, found by trying every place.
- * used[i]: block i is; rover: next-fit's. Returns: the first block, or RIG_NONE.
- */
-typedef int policy(const struct host_heap *host, const bool *used, uint32_t rover,
-                   uint32_t blocks, uint32_t align);
-
-/* Returns: true iff a run of blocks from first on is free, within the heap and aligned. */
-bool rig_fits(const struct host_heap *host, const bool *used, uint32_t first, uint32_t blocks,
-              uint32_t align);
-
-/*
  * Makes thousands of random calls; after each of them, every byte of the map must be
- * what a simple model of the heap, with this policy, predicts.
+ * what a simple model of the heap, with the strategy's policy (policy.h), predicts.
  */
-void rig_compare_with_model(policy *policy);
+void byte_map_placements_equal_those_found_by_trying_every_place(void **state);
 
 /* The mutants of I1 and I2, which all byte maps share. */
 void byte_map_mutants_of_i1_are_named(void **state);

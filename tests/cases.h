@@ -17,6 +17,20 @@
 
 #include <cmocka.h>
 
+#include "host_heap.h"
+
+/* The strategy that this run of the program tests; set once, by main(). */
+extern const struct heap_strategy *tested_strategy;
+
+/* The seed of this run's random tests; set once, by main(). */
+extern uint32_t tested_seed;
+
+/* Fails the test, with what, unless heap_check() finds nothing wrong. */
+void host_heap_assert_sound(const struct host_heap *host, const char *what);
+
+/* Fails the test unless label is one and begins with "<expected>:". */
+void assert_label(const char *label, const char *expected);
+
 struct cases {
     const struct CMUnitTest *tests;
     size_t count;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "host_heap.h"
-#include "oracle.h"
+#include "random_calls.h"
 
 enum {
     SMALL_MAP_BYTES = 64,     /* 4 KiB of arena */
@@ -15,16 +15,15 @@ enum {
     LARGE_MAP_BYTES = 16384,  /* 1 MiB */
 };
 
-static void stress(uint32_t map_bytes, uint32_t size_max, uint32_t calls, uint32_t seed)
+static void stress(uint32_t map_bytes, uint32_t size_max, uint32_t steps, uint32_t seed)
 {
-    struct oracle *oracle = oracle_new(tested_strategy, map_bytes, seed);
-    for (uint32_t i = 0; i < calls; i++) {
-        oracle_step(oracle, size_max);
-        oracle_verify(oracle);
+    struct random_calls calls = random_calls_begin(map_bytes, size_max, seed);
+    for (uint32_t i = 0; i < steps; i++) {
+        random_calls_step(&calls);
+        random_calls_verify(&calls);
     }
-    oracle_free_all(oracle);
-    oracle_verify(oracle);
-    oracle_delete(oracle);
+    random_calls_drain(&calls);
+    random_calls_end(&calls);
 }
 
 static void random_calls_on_a_small_heap_agree_with_the_oracle(void **state)
@@ -56,36 +55,40 @@ static void tiny_heaps_are_sound(void **state)
 static void a_thousand_heaps_do_not_disturb_one_another(void **state)
 {
     enum { HEAPS = 1000, ROUNDS = 30 };
-    static struct oracle *oracle[HEAPS];
+    static struct random_calls calls[HEAPS];
     (void)state;
     for (uint32_t i = 0; i < HEAPS; i++)
-        oracle[i] = oracle_new(tested_strategy, SMALL_MAP_BYTES, tested_seed + i);
+        calls[i] = random_calls_begin(SMALL_MAP_BYTES, 600, tested_seed + i);
     for (uint32_t round = 0; round < ROUNDS; round++)
         for (uint32_t i = 0; i < HEAPS; i++)
-            oracle_step(oracle[i], 600);
+            random_calls_step(&calls[i]);
     for (uint32_t i = 0; i < HEAPS; i++) {
-        oracle_verify(oracle[i]);
-        oracle_free_all(oracle[i]);
-        oracle_verify(oracle[i]);
-        oracle_delete(oracle[i]);
+        random_calls_verify(&calls[i]);
+        random_calls_drain(&calls[i]);
+        random_calls_end(&calls[i]);
     }
+}
+
+static uint32_t place_of(const struct random_calls *calls, uint32_t block)
+{
+    const struct oracle *oracle = calls->oracle;
+    return (uint32_t)(oracle->state.block[block].address - oracle->host->heap.region.map);
 }
 
 static void equal_calls_give_equal_heaps(void **state)
 {
     (void)state;
-    struct oracle *one = oracle_new(tested_strategy, MIDDLE_MAP_BYTES, tested_seed);
-    struct oracle *other = oracle_new(tested_strategy, MIDDLE_MAP_BYTES, tested_seed);
+    struct random_calls one = random_calls_begin(MIDDLE_MAP_BYTES, 2000, tested_seed);
+    struct random_calls other = random_calls_begin(MIDDLE_MAP_BYTES, 2000, tested_seed);
     for (uint32_t i = 0; i < 500; i++) {
-        oracle_step(one, 2000);
-        oracle_step(other, 2000);
-        assert_int_equal(one->count, other->count);
-        for (uint32_t b = 0; b < one->count; b++)
-            assert_int_equal(one->block[b].address - one->host->heap.region.map,
-                             other->block[b].address - other->host->heap.region.map);
+        random_calls_step(&one);
+        random_calls_step(&other);
+        assert_int_equal(one.oracle->state.count, other.oracle->state.count);
+        for (uint32_t b = 0; b < one.oracle->state.count; b++)
+            assert_int_equal(place_of(&one, b), place_of(&other, b));
     }
-    oracle_delete(one);
-    oracle_delete(other);
+    random_calls_end(&one);
+    random_calls_end(&other);
 }
 
 static void alloc_refuses_sizes_near_4_gib(void **state)
@@ -151,18 +154,19 @@ static void free_refuses_every_address_but_the_live_block(void **state)
 static void init_forgets_everything(void **state)
 {
     (void)state;
-    struct oracle *oracle = oracle_new(tested_strategy, MIDDLE_MAP_BYTES, tested_seed);
+    struct random_calls calls = random_calls_begin(MIDDLE_MAP_BYTES, 1000, tested_seed);
+    struct host_heap *used = calls.oracle->host;
     struct host_heap *fresh = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
     for (uint32_t i = 0; i < 300; i++)
-        oracle_step(oracle, 1000);
-    tested_strategy->init(&oracle->host->heap);
+        random_calls_step(&calls);
+    tested_strategy->init(&used->heap);
     struct heap_stats once, anew;
     heap_measure(tested_strategy, &fresh->heap, &once);
-    heap_measure(tested_strategy, &oracle->host->heap, &anew);
+    heap_measure(tested_strategy, &used->heap, &anew);
     assert_memory_equal(&once, &anew, sizeof(once));
-    host_heap_assert_sound(oracle->host, "init on a used heap");
+    host_heap_assert_sound(used, "init on a used heap");
     host_heap_delete(fresh);
-    oracle_delete(oracle);
+    random_calls_end(&calls);
 }
 
 static void assert_is_a_label(const char *label)
@@ -192,16 +196,16 @@ static void check_survives_any_damage(void **state)
     enum { HEAPS = 200, DAMAGES = 30 };
     (void)state;
     for (uint32_t i = 0; i < HEAPS; i++) {
-        struct oracle *oracle = oracle_new(tested_strategy, SMALL_MAP_BYTES, tested_seed + i);
+        struct random_calls calls = random_calls_begin(SMALL_MAP_BYTES, 500, tested_seed + i);
         for (uint32_t call = 0; call < 60; call++)
-            oracle_step(oracle, 500);
+            random_calls_step(&calls);
         for (uint32_t damage = 0; damage < DAMAGES; damage++) {
-            uint32_t word = random_word(&oracle->random);
-            uint8_t *byte = random_byte_of(oracle->host, &oracle->random);
+            uint32_t word = random_word(&calls.random);
+            uint8_t *byte = random_byte_of(calls.oracle->host, &calls.random);
             *byte = word % 3 == 0 ? (uint8_t)(word >> 8) : (uint8_t)(*byte ^ 1U << (word >> 8) % 8);
-            assert_is_a_label(tested_strategy->check(&oracle->host->heap));
+            assert_is_a_label(tested_strategy->check(&calls.oracle->host->heap));
         }
-        oracle_delete(oracle);
+        random_calls_end(&calls);
     }
 }
 

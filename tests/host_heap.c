@@ -5,12 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cases.h"
-
-enum { GARBAGE = 0xA5 };
-
-const struct heap_strategy *tested_strategy;
-uint32_t tested_seed;
+enum { CONTROL_GARBAGE = 0xA5 };
 
 static void *must(void *memory)
 {
@@ -25,6 +20,21 @@ static uint32_t whole_pages(uint32_t bytes)
     return (bytes + mask) & ~mask;
 }
 
+/* The multiplication is Knuth's, TAOCP 3, 6.4: neighbours get numbers that are far apart. */
+uint8_t host_heap_garbage(uint32_t offset)
+{
+    uint32_t mixed = (offset + 1) * 2654435761U;
+    uint32_t small = 1 + (mixed >> 22) % 4;
+    return (uint8_t)((mixed & 0x10000) != 0 ? small : mixed >> 24);
+}
+
+static void fill_with_garbage(const struct host_heap *host)
+{
+    for (uint32_t offset = 0; offset < host_heap_region_bytes(host); offset++)
+        host->heap.region.map[offset] = host_heap_garbage(offset);
+    memset(host->heap.control, CONTROL_GARBAGE, host->strategy->control_bytes);
+}
+
 struct host_heap *host_heap_new(const struct heap_strategy *strategy, uint32_t map_bytes)
 {
     struct host_heap *host = must(malloc(sizeof(*host)));
@@ -33,7 +43,6 @@ struct host_heap *host_heap_new(const struct heap_strategy *strategy, uint32_t m
     uint32_t memory_bytes = before_bytes + whole_pages(arena_bytes);
     uint8_t *memory = must(aligned_alloc(HEAP_ARENA_ALIGNMENT_BYTES, memory_bytes));
     uint8_t *arena = memory + before_bytes;
-    memset(memory, GARBAGE, memory_bytes);
     __asan_poison_memory_region(memory, before_bytes - map_bytes);
     __asan_poison_memory_region(arena + arena_bytes, memory_bytes - before_bytes - arena_bytes);
     *host = (struct host_heap){
@@ -46,7 +55,7 @@ struct host_heap *host_heap_new(const struct heap_strategy *strategy, uint32_t m
         .memory = memory,
         .memory_bytes = memory_bytes,
     };
-    memset(host->heap.control, GARBAGE, strategy->control_bytes);
+    fill_with_garbage(host);
     strategy->init(&host->heap);
     return host;
 }
@@ -64,20 +73,22 @@ uint32_t host_heap_region_bytes(const struct host_heap *host)
     return host->heap.region.map_bytes + host->heap.region.arena_bytes;
 }
 
-void host_heap_assert_sound(const struct host_heap *host, const char *what)
+void *host_heap_alloc(const struct host_heap *host, uint32_t size, uint32_t align)
 {
-    const char *broken = heap_check(host->strategy, &host->heap);
-    if (broken != NULL)
-        fail_msg("seed %u: after %s: %s", tested_seed, what, broken);
+    const struct heap_strategy *strategy = host->strategy;
+    if (strategy->quick_alloc == NULL || align > HEAP_ALIGNMENT_BYTES)
+        return strategy->alloc(&host->heap, size, align);
+    void *block = strategy->quick_alloc(&host->heap, size);
+    return block != NULL ? block : strategy->slow_alloc(&host->heap, size);
 }
 
-void assert_label(const char *label, const char *expected)
+bool host_heap_free(const struct host_heap *host, void *address)
 {
-    size_t length = strlen(expected);
-    if (label == NULL)
-        fail_msg("check() found nothing wrong; expected \"%s: ...\"", expected);
-    else if (strncmp(label, expected, length) != 0 || label[length] != ':')
-        fail_msg("check() said \"%s\"; expected \"%s: ...\"", label, expected);
+    const struct heap_strategy *strategy = host->strategy;
+    if (strategy->quick_free == NULL)
+        return strategy->free(&host->heap, address);
+    return strategy->quick_free(&host->heap, address) ||
+           strategy->slow_free(&host->heap, address);
 }
 
 void random_seed(struct random *random, uint32_t seed)

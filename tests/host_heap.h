@@ -18,12 +18,6 @@ struct host_heap {
     uint32_t memory_bytes;
 };
 
-/* The strategy that this run of the program tests; set once, by main(). */
-extern const struct heap_strategy *tested_strategy;
-
-/* The seed of this run's random tests; set once, by main(). */
-extern uint32_t tested_seed;
-
 /*
  * Makes a heap with map_bytes of side array and 64 times as much arena. Region and
  * control block are filled with garbage before init.
@@ -32,13 +26,20 @@ extern uint32_t tested_seed;
 struct host_heap *host_heap_new(const struct heap_strategy *strategy, uint32_t map_bytes);
 void host_heap_delete(struct host_heap *host);
 
+/*
+ * The garbage that the region is filled with: half of its bytes are random, half small,
+ * as those of a side array are. offset: from the region's start.
+ */
+uint8_t host_heap_garbage(uint32_t offset);
+
 uint32_t host_heap_region_bytes(const struct host_heap *host);
 
-/* Fails the test, with what, unless heap_check() finds nothing wrong. */
-void host_heap_assert_sound(const struct host_heap *host, const char *what);
-
-/* Fails the test unless label is one and begins with "<expected>:". */
-void assert_label(const char *label, const char *expected);
+/*
+ * Asks the strategy as the front door does: by its halves, quick and slow, where it is
+ * cut in two. Requires and returns what the strategy's alloc and free do.
+ */
+void *host_heap_alloc(const struct host_heap *host, uint32_t size, uint32_t align);
+bool host_heap_free(const struct host_heap *host, void *address);
 
 /* A seeded sequence (xorshift32): the same on every machine. */
 struct random {

@@ -37,25 +37,6 @@ static void the_search_begins_at_the_rover_and_wraps_round(void **state)
     rig_placements(placements, sizeof(placements) / sizeof(placements[0]), rover_of);
 }
 
-static int next_fit(const struct host_heap *host, const bool *used, uint32_t rover,
-                    uint32_t blocks, uint32_t align)
-{
-    uint32_t end = host->heap.region.map_bytes;
-    for (uint32_t first = rover; first < end; first++)
-        if (rig_fits(host, used, first, blocks, align))
-            return (int)first;
-    for (uint32_t first = 0; first < rover; first++)
-        if (rig_fits(host, used, first, blocks, align))
-            return (int)first;
-    return RIG_NONE;
-}
-
-static void placements_equal_those_found_by_trying_every_place(void **state)
-{
-    (void)state;
-    rig_compare_with_model(next_fit);
-}
-
 static void free_and_resize_leave_the_rover_alone(void **state)
 {
     (void)state;
@@ -86,7 +67,7 @@ static void mutants_of_i3_are_named(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_search_begins_at_the_rover_and_wraps_round),
-    cmocka_unit_test(placements_equal_those_found_by_trying_every_place),
+    cmocka_unit_test(byte_map_placements_equal_those_found_by_trying_every_place),
     cmocka_unit_test(free_and_resize_leave_the_rover_alone),
     cmocka_unit_test(mutants_of_i3_are_named),
     cmocka_unit_test(byte_map_free_clears_its_run_and_no_more),

@@ -5,202 +5,394 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cases.h"
+/* Returns: what is wrong, as it is kept in the oracle. */
+#define WRONG(oracle, ...)                                                   \
+    (snprintf((oracle)->reason, sizeof((oracle)->reason), __VA_ARGS__), (oracle)->reason)
 
-#define WRONG(oracle, ...) (snprintf(reason, sizeof(reason), __VA_ARGS__), give_up(oracle))
+/* --- what is in the region ------------------------------------------------------------- */
 
-static char reason[256];
-
-static void give_up(const struct oracle *oracle)
+/* Returns: what belongs at address: host_heap_garbage(), as a table that grows on demand. */
+static const uint8_t *contents_at(const struct oracle *oracle, const uint8_t *address)
 {
-    fail_msg("seed %u, call %u: %s", tested_seed, oracle->calls, reason);
+    static uint8_t *table;
+    static uint32_t table_bytes;
+    uint32_t region_bytes = host_heap_region_bytes(oracle->host);
+    if (table_bytes < region_bytes) {
+        table = realloc(table, region_bytes);
+        if (table == NULL)
+            abort();
+        for (; table_bytes < region_bytes; table_bytes++)
+            table[table_bytes] = host_heap_garbage(table_bytes);
+    }
+    return table + (address - oracle->host->heap.region.map);
 }
 
-struct oracle *oracle_new(const struct heap_strategy *strategy, uint32_t map_bytes, uint32_t seed)
+/* How a message names a place: addresses differ from run to run. */
+static uint32_t offset_of(const struct oracle *oracle, const uint8_t *address)
+{
+    return (uint32_t)((uintptr_t)address - (uintptr_t)oracle->host->heap.region.map);
+}
+
+static const char *judge_contents(struct oracle *oracle, const struct oracle_block *block,
+                                  uint32_t bytes)
+{
+    const uint8_t *contents = contents_at(oracle, block->address);
+    if (memcmp(block->address, contents, bytes) == 0)
+        return NULL;
+    uint32_t wrong = 0;
+    while (block->address[wrong] == contents[wrong])
+        wrong++;
+    return WRONG(oracle, "byte %u of the live block of %u bytes at offset %u has changed", wrong,
+                 block->bytes, offset_of(oracle, block->address));
+}
+
+static void fill(const struct oracle *oracle, const struct oracle_block *block)
+{
+    memcpy(block->address, contents_at(oracle, block->address), block->usable);
+}
+
+/* --- which blocks are live ---------------------------------------------------------------- */
+
+/* Returns: the index of the first live block at or above address; count if there is none. */
+static uint32_t index_from(const struct oracle_state *state, const uint8_t *address)
+{
+    uint32_t low = 0;
+    uint32_t high = state->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (state->block[middle].address < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t oracle_index_of(const struct oracle *oracle, const uint8_t *address)
+{
+    const struct oracle_state *state = &oracle->state;
+    uint32_t index = index_from(state, address);
+    return index < state->count && state->block[index].address == address ? index : state->count;
+}
+
+static void insert(struct oracle_state *state, uint32_t index, const struct oracle_block *block)
+{
+    struct oracle_block *at = &state->block[index];
+    memmove(at + 1, at, (state->count - index) * sizeof(*at));
+    *at = *block;
+    state->count++;
+}
+
+static void take_out(struct oracle_state *state, uint32_t index)
+{
+    struct oracle_block *at = &state->block[index];
+    state->count--;
+    memmove(at, at + 1, (state->count - index) * sizeof(*at));
+}
+
+/* --- judging a block that was handed out -------------------------------------------------- */
+
+static const char *judge_place(struct oracle *oracle, const struct oracle_block *block,
+                               uint32_t align)
+{
+    uint32_t offset = offset_of(oracle, block->address);
+    uint32_t region_bytes = host_heap_region_bytes(oracle->host);
+    if ((uintptr_t)block->address % align != 0)
+        return WRONG(oracle, "%u bytes were placed at offset %u, which is not aligned to %u",
+                     block->bytes, offset, align);
+    if (offset >= region_bytes || block->bytes > region_bytes - offset)
+        return WRONG(oracle, "%u bytes were placed at offset %u, outside the heap's %u bytes",
+                     block->bytes, offset, region_bytes);
+    return NULL;
+}
+
+static const char *judge_usable(struct oracle *oracle, const struct oracle_block *block)
+{
+    uint32_t offset = offset_of(oracle, block->address);
+    if (block->usable < block->bytes)
+        return WRONG(oracle, "usable() says %u of the block of %u bytes at offset %u",
+                     block->usable, block->bytes, offset);
+    if (block->usable > host_heap_region_bytes(oracle->host) - offset)
+        return WRONG(oracle, "usable() says %u at offset %u, which reaches out of the heap",
+                     block->usable, offset);
+    return NULL;
+}
+
+static const char *overlap(struct oracle *oracle, const struct oracle_block *block,
+                           const struct oracle_block *other)
+{
+    return WRONG(oracle, "the block of %u bytes at offset %u lies in the live block of %u bytes "
+                 "at offset %u", block->bytes, offset_of(oracle, block->address), other->bytes,
+                 offset_of(oracle, other->address));
+}
+
+/* place: where block is, or is to be, among the live ones; above: the next one's index. */
+static const char *judge_neighbours(struct oracle *oracle, const struct oracle_block *block,
+                                    uint32_t place, uint32_t above)
+{
+    const struct oracle_block *other = oracle->state.block;
+    if (place > 0 && other[place - 1].address + other[place - 1].usable > block->address)
+        return overlap(oracle, block, &other[place - 1]);
+    if (above < oracle->state.count && block->address + block->usable > other[above].address)
+        return overlap(oracle, &other[above], block);
+    return NULL;
+}
+
+static const char *judge_block(struct oracle *oracle, struct oracle_block *block, uint32_t align,
+                               uint32_t place, uint32_t above)
+{
+    const struct host_heap *host = oracle->host;
+    const char *wrong = judge_place(oracle, block, align);
+    if (wrong != NULL)
+        return wrong;
+    block->usable = host->strategy->usable(&host->heap, block->address);
+    wrong = judge_usable(oracle, block);
+    return wrong != NULL ? wrong : judge_neighbours(oracle, block, place, above);
+}
+
+/* --- the calls ---------------------------------------------------------------------------- */
+
+const char *oracle_alloc(struct oracle *oracle, uint32_t bytes, uint32_t align, uint32_t *index)
+{
+    struct oracle_state *state = &oracle->state;
+    struct oracle_block block = {.address = host_heap_alloc(oracle->host, bytes, align),
+                                 .bytes = bytes,
+                                 .id = state->ids};
+    *index = ORACLE_UNKNOWN;
+    if (block.address == NULL)
+        return NULL;
+    uint32_t place = index_from(state, block.address);
+    const char *wrong = judge_block(oracle, &block, align, place, place);
+    if (wrong != NULL)
+        return wrong;
+    state->ids++;
+    state->free_bytes = ORACLE_UNKNOWN;
+    insert(state, place, &block);
+    fill(oracle, &block);
+    *index = place;
+    return NULL;
+}
+
+const char *oracle_free(struct oracle *oracle, uint32_t index)
+{
+    struct oracle_block *block = &oracle->state.block[index];
+    const char *wrong = judge_contents(oracle, block, block->usable);
+    if (wrong != NULL)
+        return wrong;
+    if (!host_heap_free(oracle->host, block->address))
+        return WRONG(oracle, "free refused the live block of %u bytes at offset %u", block->bytes,
+                     offset_of(oracle, block->address));
+    oracle->state.free_bytes = ORACLE_UNKNOWN;
+    take_out(&oracle->state, index);
+    return NULL;
+}
+
+const char *oracle_resize(struct oracle *oracle, uint32_t index, uint32_t bytes, bool *resized)
+{
+    const struct host_heap *host = oracle->host;
+    struct oracle_block *block = &oracle->state.block[index];
+    *resized = host->strategy->resize(&host->heap, block->address, bytes);
+    if (!*resized)
+        return NULL;
+    uint32_t kept = block->usable < bytes ? block->usable : bytes;
+    block->bytes = bytes;
+    const char *wrong = judge_block(oracle, block, HEAP_ALIGNMENT_BYTES, index, index + 1);
+    if (wrong == NULL)
+        wrong = judge_contents(oracle, block, kept);
+    if (wrong != NULL)
+        return wrong;
+    oracle->state.free_bytes = ORACLE_UNKNOWN;
+    fill(oracle, block);
+    return NULL;
+}
+
+static const char *move(struct oracle *oracle, uint32_t index, uint32_t bytes)
+{
+    struct oracle_state *state = &oracle->state;
+    const struct oracle_block old = state->block[index];
+    uint32_t moved;
+    const char *wrong = oracle_alloc(oracle, bytes, HEAP_ALIGNMENT_BYTES, &moved);
+    if (wrong != NULL || moved == ORACLE_UNKNOWN)
+        return wrong;
+    state->ids--;
+    state->block[moved].id = old.id;
+    return oracle_free(oracle, oracle_index_of(oracle, old.address));
+}
+
+const char *oracle_realloc(struct oracle *oracle, uint32_t index, uint32_t bytes)
+{
+    bool resized = false;
+    const char *wrong = NULL;
+    if (oracle->host->strategy->resize != NULL)
+        wrong = oracle_resize(oracle, index, bytes, &resized);
+    return wrong != NULL || resized ? wrong : move(oracle, index, bytes);
+}
+
+const char *oracle_misuse(struct oracle *oracle, uint8_t *address)
+{
+    const struct host_heap *host = oracle->host;
+    if (oracle_index_of(oracle, address) < oracle->state.count)
+        return NULL;
+    if (host->strategy->usable(&host->heap, address) != 0)
+        return WRONG(oracle, "usable() takes offset %d for a live block",
+                     (int32_t)offset_of(oracle, address));
+    if (host_heap_free(host, address))
+        return WRONG(oracle, "free accepted offset %d, where no live block is",
+                     (int32_t)offset_of(oracle, address));
+    return NULL;
+}
+
+/* --- the heap as a whole -------------------------------------------------------------------- */
+
+struct seen {
+    struct oracle *oracle;
+    uint32_t live_blocks;
+    uint32_t free_bytes;
+    const char *wrong;
+};
+
+static void see_live(struct seen *seen, const struct heap_block *block)
+{
+    struct oracle *oracle = seen->oracle;
+    uint32_t index = oracle_index_of(oracle, block->payload);
+    const struct oracle_block *known = &oracle->state.block[index];
+    if (index < oracle->state.count)
+        seen->live_blocks++;
+    else if (!oracle_has_trait(oracle, HEAP_NEVER_FREES))
+        seen->wrong = WRONG(oracle, "walk shows a live block at offset %u, where none is",
+                            offset_of(oracle, block->payload));
+    if (index < oracle->state.count && block->payload_bytes != known->usable)
+        seen->wrong = WRONG(oracle, "walk shows %u usable bytes at offset %u, where usable() "
+                            "said %u when the block was handed out", block->payload_bytes,
+                            offset_of(oracle, block->payload), known->usable);
+}
+
+static void see_block(void *context, const struct heap_block *block)
+{
+    struct seen *seen = context;
+    if (block->state == HEAP_BLOCK_LIVE && seen->wrong == NULL)
+        see_live(seen, block);
+    else if (block->state == HEAP_BLOCK_FREE || block->state == HEAP_BLOCK_CACHED)
+        seen->free_bytes += block->bytes;
+}
+
+/* What a refused call must leave as it was. */
+static const char *judge_free_bytes(struct oracle *oracle, uint32_t free_bytes)
+{
+    uint32_t before = oracle->state.free_bytes;
+    oracle->state.free_bytes = free_bytes;
+    if (before == ORACLE_UNKNOWN || before == free_bytes)
+        return NULL;
+    return WRONG(oracle, "a refused call left %u free bytes, where there were %u", free_bytes,
+                 before);
+}
+
+const char *oracle_verify(struct oracle *oracle)
+{
+    const struct host_heap *host = oracle->host;
+    const char *broken = heap_check(host->strategy, &host->heap);
+    if (broken != NULL)
+        return WRONG(oracle, "the heap is damaged: %s", broken);
+    struct seen seen = {.oracle = oracle};
+    host->strategy->walk(&host->heap, see_block, &seen);
+    if (seen.wrong != NULL)
+        return seen.wrong;
+    if (seen.live_blocks != oracle->state.count)
+        return WRONG(oracle, "walk shows %u of the %u live blocks", seen.live_blocks,
+                     oracle->state.count);
+    for (uint32_t i = 0; i < oracle->state.count; i++) {
+        const struct oracle_block *block = &oracle->state.block[i];
+        const char *wrong = judge_contents(oracle, block, block->usable);
+        if (wrong != NULL)
+            return wrong;
+    }
+    return judge_free_bytes(oracle, seen.free_bytes);
+}
+
+/* One hole, but for what is cached: and no cache may stand in the way of a large request. */
+static const char *judge_coalesced(struct oracle *oracle)
+{
+    struct heap_stats stats;
+    heap_measure(oracle->host->strategy, &oracle->host->heap, &stats);
+    if (stats.cached_blocks == 0 && stats.free_blocks > 1)
+        return WRONG(oracle, "all blocks are freed, but there are %u holes instead of one",
+                     stats.free_blocks);
+    if (oracle->fresh_largest == 0)
+        return NULL;
+    uint32_t index;
+    const char *wrong =
+        oracle_alloc(oracle, oracle->fresh_largest, HEAP_ALIGNMENT_BYTES, &index);
+    if (wrong == NULL && index == ORACLE_UNKNOWN)
+        return WRONG(oracle, "all blocks are freed, but %u bytes are refused, which a fresh heap "
+                     "granted", oracle->fresh_largest);
+    return wrong != NULL ? wrong : oracle_free(oracle, index);
+}
+
+const char *oracle_drain(struct oracle *oracle)
+{
+    struct oracle_state *state = &oracle->state;
+    const char *wrong = NULL;
+    while (wrong == NULL && state->count > 0)
+        wrong = oracle_free(oracle, state->count / 2);
+    if (wrong == NULL)
+        wrong = oracle_verify(oracle);
+    if (wrong != NULL || oracle_has_trait(oracle, HEAP_NEVER_FREES))
+        return wrong;
+    if (state->free_bytes != oracle->fresh_free_bytes)
+        return WRONG(oracle, "all blocks are freed, but %u bytes are free, where the fresh heap "
+                     "had %u", state->free_bytes, oracle->fresh_free_bytes);
+    if (!oracle_has_trait(oracle, HEAP_COALESCES))
+        return NULL;
+    wrong = judge_coalesced(oracle);
+    return wrong != NULL ? wrong : oracle_verify(oracle);
+}
+
+/* --- oracles --------------------------------------------------------------------------------- */
+
+bool oracle_has_trait(const struct oracle *oracle, enum heap_trait trait)
+{
+    return (oracle->host->strategy->traits & (uint32_t)trait) != 0;
+}
+
+uint32_t oracle_state_bytes(const struct oracle_state *state)
+{
+    return (uint32_t)(offsetof(struct oracle_state, block) +
+                      state->count * sizeof(state->block[0]));
+}
+
+/* Bisects. Leaves a fresh heap. */
+static uint32_t largest_request(const struct host_heap *host)
+{
+    uint32_t fits = 0;
+    uint32_t too_large = host_heap_region_bytes(host) + 1;
+    while (too_large - fits > 1) {
+        uint32_t size = fits + (too_large - fits) / 2;
+        bool granted = host_heap_alloc(host, size, HEAP_ALIGNMENT_BYTES) != NULL;
+        host->strategy->init(&host->heap);
+        if (granted)
+            fits = size;
+        else
+            too_large = size;
+    }
+    return fits;
+}
+
+struct oracle *oracle_new(const struct heap_strategy *strategy, uint32_t map_bytes)
 {
     struct oracle *oracle = calloc(1, sizeof(*oracle));
     if (oracle == NULL)
         abort();
     oracle->host = host_heap_new(strategy, map_bytes);
-    random_seed(&oracle->random, seed);
+    oracle->fresh_largest = largest_request(oracle->host);
+    struct heap_stats fresh;
+    heap_measure(strategy, &oracle->host->heap, &fresh);
+    oracle->fresh_free_bytes = fresh.free_bytes + fresh.cached_bytes;
+    oracle->state.free_bytes = oracle->fresh_free_bytes;
     return oracle;
 }
 
 void oracle_delete(struct oracle *oracle)
 {
-    for (uint32_t i = 0; i < oracle->count; i++)
-        free(oracle->block[i].contents);
     host_heap_delete(oracle->host);
     free(oracle);
-}
-
-static bool has_trait(const struct oracle *oracle, enum heap_trait trait)
-{
-    return (oracle->host->strategy->traits & trait) != 0;
-}
-
-/* Returns: the live block at address, or NULL. */
-static const struct oracle_block *block_at(const struct oracle *oracle, const uint8_t *address)
-{
-    for (uint32_t i = 0; i < oracle->count; i++)
-        if (oracle->block[i].address == address)
-            return &oracle->block[i];
-    return NULL;
-}
-
-/* Judges where a block lies. except: the same block before it was resized, or NULL. */
-static void judge_place(const struct oracle *oracle, const uint8_t *address, uint32_t bytes,
-                        uint32_t align, const struct oracle_block *except)
-{
-    const struct heap_region *region = &oracle->host->heap.region;
-    const uint8_t *end = region->arena + region->arena_bytes;
-    if ((uintptr_t)address % align != 0)
-        WRONG(oracle, "%u bytes at %p: not a multiple of %u", bytes, (const void *)address, align);
-    if (address < region->map || address >= end || bytes > (uint32_t)(end - address))
-        WRONG(oracle, "%u bytes at %p: outside the region", bytes, (const void *)address);
-    for (const struct oracle_block *other = oracle->block; other < oracle->block + oracle->count;
-         other++)
-        if (other != except && address < other->address + other->bytes &&
-            other->address < address + bytes)
-            WRONG(oracle, "%u bytes at %p: overlap the %u live bytes at %p", bytes,
-                  (const void *)address, other->bytes, (void *)other->address);
-}
-
-static void judge_contents(const struct oracle *oracle, const struct oracle_block *block,
-                           uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes; i++)
-        if (block->address[i] != block->contents[i])
-            WRONG(oracle, "byte %u of the %u live bytes at %p has changed", i, block->bytes,
-                  (void *)block->address);
-}
-
-/* Writes new contents, all that was asked for, and remembers them. */
-static void fill(struct oracle *oracle, struct oracle_block *block, uint32_t bytes)
-{
-    uint8_t *contents = realloc(block->contents, bytes);
-    if (contents == NULL)
-        abort();
-    for (uint32_t i = 0; i < bytes; i++)
-        contents[i] = (uint8_t)(random_word(&oracle->random) >> 8);
-    memcpy(block->address, contents, bytes);
-    block->contents = contents;
-    block->bytes = bytes;
-}
-
-static void step_alloc(struct oracle *oracle, uint32_t size_max)
-{
-    struct random *random = &oracle->random;
-    uint32_t limit = random_below(random, 4) != 0 && size_max > 200 ? 200 : size_max;
-    uint32_t bytes = 1 + random_below(random, limit);
-    uint32_t align = HEAP_ALIGNMENT_BYTES;
-    if (random_below(random, 8) == 0)
-        align <<= random_below(random, 10);
-    uint8_t *address = oracle->host->strategy->alloc(&oracle->host->heap, bytes, align);
-    if (address == NULL)
-        return;
-    judge_place(oracle, address, bytes, align, NULL);
-    struct oracle_block *block = &oracle->block[oracle->count++];
-    *block = (struct oracle_block){.address = address};
-    fill(oracle, block, bytes);
-}
-
-static void free_block(struct oracle *oracle, uint32_t index)
-{
-    struct oracle_block *block = &oracle->block[index];
-    judge_contents(oracle, block, block->bytes);
-    if (!oracle->host->strategy->free(&oracle->host->heap, block->address))
-        WRONG(oracle, "free refused %p, a live block", (void *)block->address);
-    free(block->contents);
-    *block = oracle->block[--oracle->count];
-}
-
-static void step_resize(struct oracle *oracle, uint32_t size_max)
-{
-    const struct heap_strategy *strategy = oracle->host->strategy;
-    struct oracle_block *block = &oracle->block[random_below(&oracle->random, oracle->count)];
-    if (strategy->resize == NULL)
-        return;
-    uint32_t bytes = 1 + random_below(&oracle->random, size_max);
-    uint32_t kept = bytes < block->bytes ? bytes : block->bytes;
-    if (!strategy->resize(&oracle->host->heap, block->address, bytes))
-        return;
-    judge_place(oracle, block->address, bytes, HEAP_ALIGNMENT_BYTES, block);
-    judge_contents(oracle, block, kept);
-    fill(oracle, block, bytes);
-}
-
-/* An address of no live block, mostly one that nearly is: the heap must refuse it. */
-static void step_wrong_address(struct oracle *oracle)
-{
-    struct random *random = &oracle->random;
-    const struct heap *heap = &oracle->host->heap;
-    uint32_t offset = random_below(random, host_heap_region_bytes(oracle->host));
-    uint8_t *address = heap->region.map + offset;
-    if (oracle->count > 0 && random_below(random, 2) == 0)
-        address = oracle->block[random_below(random, oracle->count)].address +
-                  8 * random_below(random, 40) - 16;
-    if (!has_trait(oracle, HEAP_VALIDATES_FREE) || block_at(oracle, address) != NULL)
-        return;
-    if (oracle->host->strategy->usable(heap, address) != 0)
-        WRONG(oracle, "usable takes %p for a live block", (void *)address);
-    if (oracle->host->strategy->free(heap, address))
-        WRONG(oracle, "free accepted %p, which is no live block", (void *)address);
-}
-
-void oracle_step(struct oracle *oracle, uint32_t size_max)
-{
-    uint32_t choice = random_below(&oracle->random, 16);
-    oracle->calls++;
-    if (choice == 0)
-        step_wrong_address(oracle);
-    else if (oracle->count == 0 || (choice <= 8 && oracle->count < ORACLE_BLOCKS_MAX))
-        step_alloc(oracle, size_max);
-    else if (choice <= 10)
-        step_resize(oracle, size_max);
-    else
-        free_block(oracle, random_below(&oracle->random, oracle->count));
-}
-
-void oracle_free_all(struct oracle *oracle)
-{
-    while (oracle->count > 0)
-        free_block(oracle, random_below(&oracle->random, oracle->count));
-}
-
-struct seen {
-    const struct oracle *oracle;
-    uint32_t live_blocks;
-};
-
-static void see_block(void *context, const struct heap_block *block)
-{
-    struct seen *seen = context;
-    const struct oracle *oracle = seen->oracle;
-    if (block->state != HEAP_BLOCK_LIVE)
-        return;
-    const struct oracle_block *known = block_at(oracle, block->payload);
-    if (known == NULL && has_trait(oracle, HEAP_NEVER_FREES))
-        return;
-    if (known == NULL)
-        WRONG(oracle, "walk shows a live block at %p, where none is",
-              (const void *)block->payload);
-    else if (block->payload_bytes < known->bytes)
-        WRONG(oracle, "walk shows %u usable bytes at %p, where %u were asked for",
-              block->payload_bytes, (const void *)block->payload, known->bytes);
-    seen->live_blocks++;
-}
-
-void oracle_verify(struct oracle *oracle)
-{
-    struct host_heap *host = oracle->host;
-    const char *broken = heap_check(host->strategy, &host->heap);
-    if (broken != NULL)
-        WRONG(oracle, "%s", broken);
-    struct seen seen = {.oracle = oracle};
-    host->strategy->walk(&host->heap, see_block, &seen);
-    if (seen.live_blocks != oracle->count)
-        WRONG(oracle, "walk shows %u of the %u live blocks", seen.live_blocks, oracle->count);
-    for (uint32_t i = 0; i < oracle->count; i++)
-        judge_contents(oracle, &oracle->block[i], oracle->block[i].bytes);
 }

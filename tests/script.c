@@ -12,46 +12,59 @@ static void call_failed(const char *call, const char *script, const char *what)
     fail_msg("script \"%s\": %.*s %s", script, (int)strcspn(call, " "), call, what);
 }
 
-static bool take(const struct host_heap *host, uint8_t **block, const char *sizes)
+static const char *take(struct oracle *oracle, uint8_t **block, const char *sizes, bool *done)
 {
     char *end;
+    uint32_t index;
     uint32_t bytes = (uint32_t)strtoul(sizes, &end, 10);
     uint32_t align = *end == '@' ? (uint32_t)strtoul(end + 1, NULL, 10) : HEAP_ALIGNMENT_BYTES;
-    *block = host->strategy->alloc(&host->heap, bytes, align);
-    assert_int_equal((uintptr_t)*block % align, 0);
-    return *block != NULL;
+    const char *wrong = oracle_alloc(oracle, bytes, align, &index);
+    *done = wrong == NULL && index != ORACLE_UNKNOWN;
+    *block = *done ? oracle->state.block[index].address : NULL;
+    return wrong;
 }
 
-static bool resize(const struct host_heap *host, uint8_t *block, const char *size)
-{
-    return host->strategy->resize(&host->heap, block, (uint32_t)strtoul(size, NULL, 10));
-}
-
-/* Returns: what the heap answered: true iff it did what it was asked for. */
-static bool make_call(const struct host_heap *host, struct script_blocks *blocks, const char *call)
+/* Returns: what is wrong; *done: whether the heap did what it was asked for. */
+static const char *make_call(struct oracle *oracle, struct script_blocks *blocks, const char *call,
+                             bool *done)
 {
     if (*call == '-') {
-        uint8_t *block = blocks->address[(unsigned char)call[1]];
-        blocks->address[(unsigned char)call[1]] = NULL;
-        return host->strategy->free(&host->heap, block);
+        uint8_t **block = &blocks->address[(unsigned char)call[1]];
+        uint32_t index = oracle_index_of(oracle, *block);
+        *block = NULL;
+        *done = true;
+        return oracle_free(oracle, index);
     }
     uint8_t **block = &blocks->address[(unsigned char)*call];
     if (call[1] == '=')
-        return resize(host, *block, call + 2);
-    return take(host, block, call + 1);
+        return oracle_resize(oracle, oracle_index_of(oracle, *block),
+                             (uint32_t)strtoul(call + 2, NULL, 10), done);
+    return take(oracle, block, call + 1, done);
 }
 
-void script_run(const struct host_heap *host, struct script_blocks *blocks, const char *script)
+void script_run(struct oracle *oracle, struct script_blocks *blocks, const char *script)
 {
     for (const char *call = script; *call != '\0'; call += strspn(call, " ")) {
         bool refused = *call == '!';
-        if (make_call(host, blocks, call + refused) == refused)
-            call_failed(call, script, refused ? "was not refused" : "was refused");
-        const char *broken = heap_check(host->strategy, &host->heap);
-        if (broken != NULL)
-            call_failed(call, script, broken);
+        bool done;
+        const char *wrong = make_call(oracle, blocks, call + refused, &done);
+        if (wrong == NULL && done == refused)
+            wrong = refused ? "was not refused" : "was refused";
+        if (wrong == NULL)
+            wrong = oracle_verify(oracle);
+        if (wrong != NULL)
+            call_failed(call, script, wrong);
         call += strcspn(call, " ");
     }
+}
+
+struct host_heap *script_heap(uint32_t map_bytes, struct script_blocks *blocks, const char *script)
+{
+    struct oracle *oracle = oracle_new(tested_strategy, map_bytes);
+    struct host_heap *host = oracle->host;
+    script_run(oracle, blocks, script);
+    free(oracle);
+    return host;
 }
 
 static void draw_block(void *context, const struct heap_block *block)
@@ -76,8 +89,7 @@ void script_table(const struct script_row *rows, size_t count)
     for (const struct script_row *row = rows; row < rows + count; row++) {
         char picture[SCRIPT_PICTURE_BYTES];
         struct script_blocks blocks = {{NULL}};
-        struct host_heap *host = host_heap_new(tested_strategy, row->map_bytes);
-        script_run(host, &blocks, row->script);
+        struct host_heap *host = script_heap(row->map_bytes, &blocks, row->script);
         script_draw(host, picture);
         if (strcmp(picture, row->picture) != 0)
             fail_msg("%s: \"%s\" leaves %s; expected %s", row->claim, row->script, picture,

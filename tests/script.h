@@ -3,7 +3,7 @@
 #ifndef TESTS_SCRIPT_H
 #define TESTS_SCRIPT_H
 
-#include "host_heap.h"
+#include "oracle.h"
 
 enum { SCRIPT_PICTURE_BYTES = 512 };
 
@@ -17,8 +17,12 @@ struct script_blocks {
     uint8_t *address['z' + 1]; /* of each name; NULL: not live */
 };
 
-/* Makes the calls, and checks the heap after each. Fails the test if one goes wrong. */
-void script_run(const struct host_heap *host, struct script_blocks *blocks, const char *script);
+/* Makes the calls; the oracle judges the heap after each. Fails the test if one goes wrong. */
+void script_run(struct oracle *oracle, struct script_blocks *blocks, const char *script);
+
+/* Returns: a heap of tested_strategy, made by a script; for host_heap_delete(). */
+struct host_heap *script_heap(uint32_t map_bytes, struct script_blocks *blocks,
+                              const char *script);
 
 /*
  * Draws the blocks in address order by their bytes: "+16 -48 ?32", + live, - free, ? cached.

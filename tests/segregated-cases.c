@@ -114,9 +114,8 @@ static void resize_gives_back_what_is_a_hole(void **state)
 /* ?24 +24 -464, and nothing to merge that is not to be. */
 static struct host_heap *sample(void)
 {
-    struct host_heap *host = host_heap_new(tested_strategy, BYTES_512);
     struct script_blocks blocks = {{NULL}};
-    script_run(host, &blocks, "a20 b20 -a");
+    struct host_heap *host = script_heap(BYTES_512, &blocks, "a20 b20 -a");
     return host;
 }
 
@@ -175,9 +174,8 @@ static void mutants_of_lists_are_named(void **state)
 static void mutants_of_i7_are_named(void **state)
 {
     (void)state;
-    struct host_heap *host = host_heap_new(tested_strategy, BYTES_512);
     struct script_blocks blocks = {{NULL}};
-    script_run(host, &blocks, "a20 -a");
+    struct host_heap *host = script_heap(BYTES_512, &blocks, "a20 -a");
     mutate(host, &segregated_of(&host->heap)->sweep_is_due, 0, "I7");
     host_heap_delete(host);
 }

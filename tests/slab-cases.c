@@ -117,12 +117,10 @@ static void aligned_runs_leave_a_run_on_either_side(void **state)
 {
     (void)state;
     for (uint32_t align = 4096; align <= 16384; align *= 2) {
-        struct host_heap *host = host_heap_new(tested_strategy, PAGES_8);
         struct script_blocks blocks = {{NULL}};
-        char script[32];
-        snprintf(script, sizeof(script), "a4097@%u", align);
-        script_run(host, &blocks, script);
-        script_run(host, &blocks, "b100 c5000 -a -c -b");
+        char script[64];
+        snprintf(script, sizeof(script), "a4097@%u b100 c5000 -a -c -b", align);
+        struct host_heap *host = script_heap(PAGES_8, &blocks, script);
         assert_non_null(tested_strategy->alloc(&host->heap, 8 * PAGE_BYTES, 8));
         host_heap_delete(host);
     }
@@ -154,12 +152,13 @@ static void a_run_is_long_enough_behind_its_first_aligned_page(void **state)
 static void what_lies_behind_the_side_array_is_no_page(void **state)
 {
     (void)state;
-    struct host_heap *host = host_heap_new(tested_strategy, PAGES_4);
     struct script_blocks blocks = {{NULL}};
-    script_run(host, &blocks, "a12288 b4096");
+    struct host_heap *host = script_heap(PAGES_4, &blocks, "a12288 b4096");
     const struct page looks_free = {.pages = 1, .kind = PAGE_FREE};
     memcpy(blocks.address['a'], &looks_free, sizeof(looks_free));
-    script_run(host, &blocks, "!b=4097 -b");
+    assert_false(tested_strategy->resize(&host->heap, blocks.address['b'], 4097));
+    assert_true(tested_strategy->free(&host->heap, blocks.address['b']));
+    host_heap_assert_sound(host, "free");
     assert_memory_equal(blocks.address['a'], &looks_free, sizeof(looks_free));
     host_heap_delete(host);
 }
@@ -167,9 +166,8 @@ static void what_lies_behind_the_side_array_is_no_page(void **state)
 /* Page 0 is a slab of 2048, +?; page 1 is one of 1360, ??+; page 2 is complete; 3 is free. */
 static struct host_heap *sample(void)
 {
-    struct host_heap *host = host_heap_new(tested_strategy, PAGES_4);
     struct script_blocks blocks = {{NULL}};
-    script_run(host, &blocks, "a2048 b1360 c1360 d1360 e1024 -b -c -e");
+    struct host_heap *host = script_heap(PAGES_4, &blocks, "a2048 b1360 c1360 d1360 e1024 -b -c -e");
     return host;
 }
 
@@ -220,9 +218,8 @@ static void mutants_of_runs_are_named(void **state)
 static void mutants_of_longer_runs_are_named(void **state)
 {
     (void)state;
-    struct host_heap *host = host_heap_new(tested_strategy, PAGES_8);
     struct script_blocks blocks = {{NULL}};
-    script_run(host, &blocks, "a8192 b8192 -a");
+    struct host_heap *host = script_heap(PAGES_8, &blocks, "a8192 b8192 -a");
     struct page *page = page_first(&host->heap);
     mutate_byte(host, &page[1].kind, PAGE_REST, "I2");
     mutate(host, &page[1].pages, 1, "I2");
@@ -237,9 +234,8 @@ static void mutants_of_longer_runs_are_named(void **state)
 static void mutants_of_i3_are_named(void **state)
 {
     (void)state;
-    struct host_heap *host = host_heap_new(tested_strategy, PAGES_4);
     struct script_blocks blocks = {{NULL}};
-    script_run(host, &blocks, "a4096");
+    struct host_heap *host = script_heap(PAGES_4, &blocks, "a4096");
     run_create(&host->heap, page_first(&host->heap), 1);
     assert_label(tested_strategy->check(&host->heap), "I3");
     host_heap_delete(host);

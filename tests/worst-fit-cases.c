@@ -34,42 +34,9 @@ static void the_largest_hole_is_taken(void **state)
     rig_placements(placements, sizeof(placements) / sizeof(placements[0]), NULL);
 }
 
-/* Returns: how many blocks the hole around a free block has. */
-static uint32_t hole_blocks(const struct host_heap *host, const bool *used, uint32_t block)
-{
-    uint32_t first = block;
-    uint32_t behind = block;
-    while (first > 0 && !used[first - 1])
-        first--;
-    while (behind < host->heap.region.map_bytes && !used[behind])
-        behind++;
-    return behind - first;
-}
-
-static int worst_fit(const struct host_heap *host, const bool *used, uint32_t rover,
-                     uint32_t blocks, uint32_t align)
-{
-    int worst = RIG_NONE;
-    (void)rover;
-    for (uint32_t first = 0; first < host->heap.region.map_bytes; first++) {
-        if (!rig_fits(host, used, first, blocks, align))
-            continue;
-        if (worst == RIG_NONE ||
-            hole_blocks(host, used, first) > hole_blocks(host, used, (uint32_t)worst))
-            worst = (int)first;
-    }
-    return worst;
-}
-
-static void placements_equal_those_found_by_trying_every_place(void **state)
-{
-    (void)state;
-    rig_compare_with_model(worst_fit);
-}
-
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_largest_hole_is_taken),
-    cmocka_unit_test(placements_equal_those_found_by_trying_every_place),
+    cmocka_unit_test(byte_map_placements_equal_those_found_by_trying_every_place),
     cmocka_unit_test(byte_map_free_clears_its_run_and_no_more),
     cmocka_unit_test(byte_map_resize_changes_its_run_and_no_more),
     cmocka_unit_test(byte_map_mutants_of_i1_are_named),

@@ -101,8 +101,8 @@ static const char *judge_place(struct oracle *oracle, const struct oracle_block 
         return WRONG(oracle, "%u bytes were placed at offset %u, which is not aligned to %u",
                      block->bytes, offset, align);
     if (offset >= region_bytes || block->bytes > region_bytes - offset)
-        return WRONG(oracle, "%u bytes were placed at offset %u, outside the heap's %u bytes",
-                     block->bytes, offset, region_bytes);
+        return WRONG(oracle, "%u bytes were placed at offset %d, outside the heap's %u bytes",
+                     block->bytes, (int32_t)offset, region_bytes);
     return NULL;
 }
 
@@ -118,12 +118,12 @@ static const char *judge_usable(struct oracle *oracle, const struct oracle_block
     return NULL;
 }
 
-static const char *overlap(struct oracle *oracle, const struct oracle_block *block,
-                           const struct oracle_block *other)
+static const char *overlap(struct oracle *oracle, const struct oracle_block *low,
+                           const struct oracle_block *high)
 {
-    return WRONG(oracle, "the block of %u bytes at offset %u lies in the live block of %u bytes "
-                 "at offset %u", block->bytes, offset_of(oracle, block->address), other->bytes,
-                 offset_of(oracle, other->address));
+    return WRONG(oracle, "two live blocks overlap: %u bytes at offset %u, %u bytes at offset %u",
+                 low->usable, offset_of(oracle, low->address), high->usable,
+                 offset_of(oracle, high->address));
 }
 
 /* place: where block is, or is to be, among the live ones; above: the next one's index. */
@@ -132,9 +132,9 @@ static const char *judge_neighbours(struct oracle *oracle, const struct oracle_b
 {
     const struct oracle_block *other = oracle->state.block;
     if (place > 0 && other[place - 1].address + other[place - 1].usable > block->address)
-        return overlap(oracle, block, &other[place - 1]);
+        return overlap(oracle, &other[place - 1], block);
     if (above < oracle->state.count && block->address + block->usable > other[above].address)
-        return overlap(oracle, &other[above], block);
+        return overlap(oracle, block, &other[above]);
     return NULL;
 }
 

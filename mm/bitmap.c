@@ -50,6 +50,7 @@ static uint32_t bitmap_find_run(const struct heap *heap, uint32_t blocks, uint32
             found = 0;
         else if (found > 0 || byte_map_is_aligned(heap, block, align))
             found++;
+        heap_step(found == 1); /* a hole begins here */
         if (found == blocks)
             return block + 1 - blocks;
     }

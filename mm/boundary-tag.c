@@ -224,6 +224,7 @@ static void *boundary_tag_alloc(const struct heap *heap, uint32_t size, uint32_t
     struct block *rover = boundary_tag_state(heap)->rover;
     struct block *hole = rover;
     do {
+        heap_step(1);
         struct block *block = boundary_tag_place(hole, bytes, align);
         if (block != NULL) {
             boundary_tag_reserve(heap, hole, block, bytes);

@@ -96,8 +96,10 @@ static uint32_t free_list_units_for(uint32_t size)
 static struct header *free_list_before(const struct heap *heap, const struct header *block)
 {
     struct header *p = free_list_state(heap)->freep;
-    while (!(block > p && (block < p->next || p->next == free_list_base(heap))))
+    while (!(block > p && (block < p->next || p->next == free_list_base(heap)))) {
+        heap_step(1);
         p = p->next;
+    }
     return p;
 }
 
@@ -166,6 +168,7 @@ static void *free_list_alloc(const struct heap *heap, uint32_t size, uint32_t al
     struct header *freep = free_list_state(heap)->freep;
     struct header *prev = freep;
     do {
+        heap_step(1);
         struct header *place = free_list_place(prev->next, units, align);
         if (place != NULL) {
             free_list_take(prev, place, units);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "heap.h"
+#include "heap_step.h"
 
 /* One byte of side array stands for this many bytes of arena, at every size. */
 enum { HEAP_BYTES_PER_MAP_BYTE = 64 };

@@ -72,6 +72,7 @@ static uint32_t next_fit_find_run(const struct heap *heap, uint32_t blocks, uint
             found = 0;
         else if (found > 0 || byte_map_is_aligned(heap, block, align))
             found++;
+        heap_step(found == 1); /* a hole begins here, or the rover stands in one */
         block++;
         if (found == blocks)
             return block - blocks;

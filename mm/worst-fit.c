@@ -53,6 +53,7 @@ static uint32_t worst_fit_find_run(const struct heap *heap, uint32_t blocks, uin
     uint32_t hole = byte_map_next_free(heap, 0);
     while (hole < end) {
         uint32_t behind = byte_map_next_used(heap, hole);
+        heap_step(1);
         uint32_t first = byte_map_align_up(heap, hole, align);
         if (first + blocks <= behind && behind - hole > worst_hole) {
             worst = first;

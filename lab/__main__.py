@@ -101,6 +101,27 @@ def compare(argv: Sequence[str]) -> int:
                        options.html or command.DEFAULT_HTML, options.markdown)
 
 
+def answer(argv: Sequence[str]) -> int:
+    """Measure what is naive about the naive heap, and write the page that tells it."""
+    parser = _Parser(
+        prog="heaplab answer", allow_abbrev=False,
+        description="Why is the naive heap naive? Measures it, chapter by chapter, and writes a"
+        " page with figures. Prints the summary.")
+    parser.add_argument("--quick", action="store_true",
+                        help="little of everything: done in a minute")
+    parser.add_argument("--out", type=Path, metavar="FILE",
+                        help="the page, FILE.md; its figures go into the directory FILE beside it"
+                        " (default: heaplab-results/answer.md)")
+    parser.add_argument("--json", type=Path, metavar="FILE",
+                        help="where the records go (default: results.json beside the figures)")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="experiments at the same time (default: one for each core)")
+    options = parser.parse_args(argv)
+    from lab.answer import command  # needs rich, which --help does not
+    return command.run(options.out or command.DEFAULT_PAGE, options.json, options.quick,
+                       options.jobs)
+
+
 def test(argv: Sequence[str]) -> int:
     """Configure `build/` if it is not, then become `meson test`."""
     directory = ROOT / "build"
@@ -136,7 +157,7 @@ def new(argv: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS = {"compare": compare, "test": test, "new": new}
+COMMANDS = {"compare": compare, "answer": answer, "test": test, "new": new}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -121,10 +121,12 @@ class Build:
     """
 
     def __init__(self, heap_kib: int, root: Optional[Path] = None, *,
-                 with_peers: bool = False) -> None:
+                 with_peers: bool = False, hardening: str = "off") -> None:
         self.heap_kib = heap_kib
         self.with_peers = with_peers
-        self.directory = (root or lab_root()) / f"kib-{heap_kib}"
+        self.hardening = hardening
+        suffix = "" if hardening == "off" else f"-{hardening}"
+        self.directory = (root or lab_root()) / f"kib-{heap_kib}{suffix}"
         self._programs: dict[str, Program] = {}
 
     def prepare(self, names: Sequence[str], say: Callable[[str], None]) -> None:
@@ -143,7 +145,7 @@ class Build:
         return self._programs[name].path
 
     def _configure(self, say: Callable[[str], None]) -> None:
-        options = {"heap_kib": self.heap_kib, "hardening": "off",
+        options = {"heap_kib": self.heap_kib, "hardening": self.hardening,
                    "strategies": ",".join(strategies())}
         if self.with_peers:
             options["peers"] = "enabled"

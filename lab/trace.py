@@ -148,7 +148,14 @@ def read(path: Path, name: Optional[str] = None) -> Trace:
 
     Raises InputError: one line that names the file, the line where there is one, and what is wrong.
     """
-    raw = _unpacked(path)
+    return parse(_unpacked(path), path, name)
+
+
+def parse(raw: bytes, path: Path, name: Optional[str] = None) -> Trace:
+    """Check a trace's text, which `path` is blamed for.
+
+    Raises InputError as read() does.
+    """
     if not raw.strip():
         raise InputError(f"{path}: the trace is empty")
     try:

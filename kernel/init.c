@@ -10,6 +10,7 @@
 #include "machine.h"
 #include "memory.h"
 #include "panic.h"
+#include "processor_test.h"
 #include "runner.h"
 #include "screen.h"
 #include "serial.h"
@@ -41,7 +42,10 @@ static enum machine_status do_job(const struct job *job)
     case JOB_REPLAY:
         return run_replay(job, boot_info.module_count > 0 ? &boot_info.modules[0] : NULL);
     case JOB_FAULT:
-        return run_fault(job);
+        return job->processors > 1 ? processor_fault(&boot_info, job->processors, job->fault)
+                                   : run_fault(job);
+    case JOB_PROCESSORS:
+        return processor_test(&boot_info, job->processors);
     case JOB_PRINT:
         return run_refused("run=print writes a trace to a file: only the host has files");
     case JOB_SMALLEST:

@@ -16,7 +16,8 @@ struct choice {
 
 static const struct choice kinds[] = {
     {"tests", JOB_TESTS},       {"replay", JOB_REPLAY}, {"smallest", JOB_SMALLEST},
-    {"print", JOB_PRINT},       {"fault", JOB_FAULT},   {NULL, 0},
+    {"print", JOB_PRINT},       {"fault", JOB_FAULT},   {"processors", JOB_PROCESSORS},
+    {NULL, 0},
 };
 
 static const struct choice faults[] = {
@@ -79,6 +80,9 @@ static bool parse_word(struct text word, struct job *job)
         return parse_unit(word, job);
     if (text_take_name(&word, "operations"))
         return text_number(word, &job->operations) && job->operations > 0;
+    if (text_take_name(&word, "processors"))
+        return text_number(word, &job->processors) && job->processors >= 1 &&
+               job->processors <= JOB_PROCESSORS_MAX;
     if (text_take_name(&word, "samples"))
         return text_number(word, &job->samples) && job->samples <= JOB_SAMPLES_MAX;
     if (text_take_name(&word, "seed"))
@@ -114,7 +118,8 @@ static const char *refuse(struct text word)
 const char *job_parse(const char *command_line, struct job *job)
 {
     *job = (struct job){
-        .kind = JOB_TESTS, .operations = UINT32_MAX, .samples = 256, .seed = 1};
+        .kind = JOB_TESTS, .operations = UINT32_MAX, .samples = 256, .seed = 1,
+        .processors = 1};
     struct text rest = text_of(command_line);
     struct text word = text_take_word(&rest);
     for (; word.next < word.end; word = text_take_word(&rest))

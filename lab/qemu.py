@@ -71,6 +71,7 @@ class Machine:
     cpu: str = ""
     """QEMU's name of the processor; empty: QEMU's own choice, or the host's with kvm."""
     memory_mib: int = MEMORY_MIB
+    processors: int = 1
     debug_console: Optional[Path] = None
     """Where the bytes that the guest writes to port 0xE9 go."""
 
@@ -92,6 +93,7 @@ class Machine:
             firmware.program, "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none", "-vga", "std",
             "-machine", firmware.machine, "-m", f"{self.memory_mib}M",
+            "-smp", str(self.processors),
             "-accel", self.accel, *(["-cpu", cpu] if cpu else []),
             *(["-icount", "shift=0,sleep=off"] if self.count else []),
             "-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0",
@@ -182,6 +184,8 @@ def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
                         help="the processor, by QEMU's name, such as 486")
     parser.add_argument("--memory", type=int, default=MEMORY_MIB, metavar="MIB",
                         help="RAM of the machine in MiB (default: %(default)s)")
+    parser.add_argument("--processors", type=int, default=1, metavar="N",
+                        help="of the machine (default: %(default)s)")
     parser.add_argument("--debug-console", type=Path, metavar="FILE",
                         help="write what the kernel sends to port 0xE9 to this file")
     parser.add_argument("--time-limit", type=float, default=TIME_LIMIT_SECONDS, metavar="SECONDS",
@@ -202,7 +206,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     machine = Machine(kernel=options.kernel, iso=options.iso, firmware=options.firmware,
                       append=options.append, module=options.module, count=options.count,
                       accel=options.accel, cpu=options.cpu, memory_mib=options.memory,
-                      debug_console=options.debug_console)
+                      processors=options.processors, debug_console=options.debug_console)
 
     def show(chunk: bytes) -> None:
         sys.stdout.buffer.write(chunk)

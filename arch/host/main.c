@@ -165,6 +165,8 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
         return run_smallest(job, module);
     if (job->kind == JOB_PRINT)
         return run_print(job, module);
+    if (job->kind == JOB_PROCESSORS)
+        return run_refused("run=processors starts processors: only the kernel can");
     if (job->kind == JOB_FAULT)
         return run_fault(job);
     return job->kind == JOB_REPLAY ? run_replay(job, module) : run_tests(job);

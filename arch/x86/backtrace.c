@@ -13,10 +13,11 @@
 #include <stddef.h>
 
 #include "console.h"
+#include "processor.h"
 #include "symbols.h"
 
 extern const uint8_t _text_start[], _text_end[], _heap_text_start[], _heap_text_end[];
-extern const uint8_t kernelStack[], kernelStackTop[], heapStack[], heapStackTop[];
+extern const uint8_t heapStack[], heapStackTop[];
 
 enum { LINES_MAX = 32, CALL_RELATIVE = 0xe8, CALL_RELATIVE_BYTES = 5, CALL_INDIRECT = 0xff };
 
@@ -52,7 +53,8 @@ static bool is_return_address(uint32_t address)
 
 static struct stack stack_of(uint32_t address)
 {
-    struct stack kernel = {(uintptr_t)kernelStack, (uintptr_t)kernelStackTop};
+    const struct stack_span *own = &processor_self()->stack;
+    struct stack kernel = {(uintptr_t)own->start, (uintptr_t)own->end};
     struct stack heap = {(uintptr_t)heapStack, (uintptr_t)heapStackTop};
     return address >= heap.start && address < heap.end ? heap : kernel;
 }
@@ -77,7 +79,7 @@ static bool is_frame_record(uint32_t address)
         return false;
     uint32_t saved = word_at(address);
     bool changes_stack = stack_of(address).start != stack_of(saved).start;
-    bool leads_on = changes_stack ? stack_of(saved).start == (uintptr_t)kernelStack
+    bool leads_on = changes_stack ? stack_of(saved).start != (uintptr_t)heapStack
                                   : saved > address;
     return saved == 0 || (leads_on && is_in(stack_of(saved), saved));
 }

@@ -2,17 +2,20 @@
 /* Source: Intel SDM 3A: 3.4 (segments), 4.3 (32-bit paging), 6.11 (gates), 7.2 (tasks). */
 #include "cpu.h"
 
-#include <stddef.h>
 
-extern const uint32_t exceptionStubs[];
+#include "acpi.h"
+#include "processor.h"
+
+extern const uint32_t exceptionStubs[], interruptStubs[];
 void doubleFaultEntry(void);
-extern uint8_t kernelStackGuard[], heapStackGuard[], faultStackGuard[], faultStackTop[];
 extern const uint8_t _kernel_start[], _data_start[];
 
-enum { EXCEPTIONS = 32, VECTOR_DOUBLE_FAULT = 8 };
+enum { EXCEPTIONS = 32, VECTOR_DOUBLE_FAULT = 8, VECTORS = 256 };
 
-/* Selectors: a descriptor's index times 8. */
-enum selector { CODE = 1 << 3, DATA = 2 << 3, MAIN_TASK = 3 << 3, FAULT_TASK = 4 << 3, SEGMENTS = 5 };
+/* Selectors: a descriptor's index times 8. Each processor has three of its own. */
+enum { CODE = 1 << 3, DATA = 2 << 3, OWN_FIRST = 3, OWN_SEGMENTS = 3 };
+enum own_segment { OWN_DATA, OWN_MAIN_TASK, OWN_FAULT_TASK };
+enum { SEGMENTS = OWN_FIRST + OWN_SEGMENTS * PROCESSORS_MAX };
 
 _Static_assert(sizeof(struct exception_frame) == 13 * 4, "exceptions.asm pushes 13 words");
 _Static_assert(sizeof(struct task_state) == 104, "SDM 3A, figure 7-2");
@@ -24,6 +27,7 @@ enum {
     FLAT_DATA = 0x92, /* present, ring 0, data, writable */
     TASK = 0x89,      /* present, ring 0, available 32-bit task */
     PAGES_OF_32_BIT = 0xc,
+    BYTES_OF_32_BIT = 0x4,
 };
 
 struct descriptor {
@@ -37,7 +41,16 @@ struct table_register {
 } __attribute__((packed));
 
 static struct descriptor segments[SEGMENTS];
-static struct task_state main_task, fault_task;
+
+static uint32_t own_index(const struct processor *processor, enum own_segment which)
+{
+    return OWN_FIRST + OWN_SEGMENTS * processor->index + which;
+}
+
+static uint32_t own_selector(const struct processor *processor, enum own_segment which)
+{
+    return own_index(processor, which) * (uint32_t)sizeof(struct descriptor);
+}
 
 static struct descriptor describe(uint32_t base, uint32_t limit, uint8_t access, uint8_t flags)
 {
@@ -56,45 +69,48 @@ static struct descriptor describe_task(const struct task_state *task)
     return describe((uintptr_t)task, sizeof(*task) - 1, TASK, 0);
 }
 
-static void load_segments(void)
+static void fill_segments(const struct processor *processor)
 {
     segments[CODE / 8] = describe(0, 0xfffff, FLAT_CODE, PAGES_OF_32_BIT);
     segments[DATA / 8] = describe(0, 0xfffff, FLAT_DATA, PAGES_OF_32_BIT);
-    segments[MAIN_TASK / 8] = describe_task(&main_task);
-    segments[FAULT_TASK / 8] = describe_task(&fault_task);
+    segments[own_index(processor, OWN_DATA)] =
+        describe((uintptr_t)processor, sizeof(*processor) - 1, FLAT_DATA, BYTES_OF_32_BIT);
+    segments[own_index(processor, OWN_MAIN_TASK)] = describe_task(&processor->main_task);
+    segments[own_index(processor, OWN_FAULT_TASK)] = describe_task(&processor->fault_task);
+}
+
+static void load_segments(const struct processor *processor)
+{
+    fill_segments(processor);
     const struct table_register table = {sizeof(segments) - 1, (uintptr_t)segments};
     __asm__ volatile("lgdt %0\n\t"
                      "ljmpl %1, $1f\n"
                      "1:\n\t"
                      "mov %2, %%ds\n\t"
                      "mov %2, %%es\n\t"
-                     "mov %2, %%fs\n\t"
+                     "mov %3, %%fs\n\t"
                      "mov %2, %%gs\n\t"
                      "mov %2, %%ss"
                      :
-                     : "m"(table), "i"(CODE), "r"(DATA)
+                     : "m"(table), "i"(CODE), "r"(DATA), "r"(own_selector(processor, OWN_DATA))
                      : "memory");
 }
 
 /* A double fault must not trust the stack it finds: it gets a task, and so a stack. */
-static void load_tasks(uint32_t page_directory)
+static void load_tasks(struct processor *processor, uint32_t page_directory)
 {
-    fault_task = (struct task_state){
+    processor->fault_task = (struct task_state){
         .cr3 = page_directory,
         .eip = (uintptr_t)doubleFaultEntry,
-        .esp = (uintptr_t)faultStackTop,
+        .esp = (uintptr_t)processor->fault_stack.end,
         .eflags = 2, /* the bit that is always set; interrupts off */
         .cs = CODE,
-        .ss = DATA, .ds = DATA, .es = DATA, .fs = DATA, .gs = DATA,
+        .ss = DATA, .ds = DATA, .es = DATA, .gs = DATA,
+        .fs = own_selector(processor, OWN_DATA),
         .io_map = sizeof(struct task_state),
     };
-    main_task.io_map = sizeof(struct task_state);
-    __asm__ volatile("ltr %w0" : : "r"(MAIN_TASK));
-}
-
-const struct task_state *cpu_interrupted_task(void)
-{
-    return &main_task;
+    processor->main_task.io_map = sizeof(struct task_state);
+    __asm__ volatile("ltr %w0" : : "r"(own_selector(processor, OWN_MAIN_TASK)));
 }
 
 /* --- exceptions ------------------------------------------------------------------------- */
@@ -107,19 +123,27 @@ struct gate {
     uint16_t offset_high;
 };
 
-static struct gate gates[EXCEPTIONS];
+/* Of each processor: the task of a double fault is its own. */
+static struct gate gates[PROCESSORS_MAX][VECTORS];
 
-static void load_gates(void)
+static struct gate gate_to(uint32_t stub)
 {
+    return (struct gate){.offset_low = (uint16_t)stub,
+                         .selector = CODE,
+                         .access = INTERRUPT_GATE,
+                         .offset_high = (uint16_t)(stub >> 16)};
+}
+
+static void load_gates(const struct processor *processor)
+{
+    struct gate *own = gates[processor->index];
     for (uint32_t vector = 0; vector < EXCEPTIONS; vector++)
-        gates[vector] = (struct gate){
-            .offset_low = (uint16_t)exceptionStubs[vector],
-            .selector = CODE,
-            .access = INTERRUPT_GATE,
-            .offset_high = (uint16_t)(exceptionStubs[vector] >> 16),
-        };
-    gates[VECTOR_DOUBLE_FAULT] = (struct gate){.selector = FAULT_TASK, .access = TASK_GATE};
-    const struct table_register table = {sizeof(gates) - 1, (uintptr_t)gates};
+        own[vector] = gate_to(exceptionStubs[vector]);
+    for (uint32_t vector = EXCEPTIONS; vector < VECTORS; vector++)
+        own[vector] = gate_to(interruptStubs[vector - EXCEPTIONS]);
+    own[VECTOR_DOUBLE_FAULT] = (struct gate){
+        .selector = (uint16_t)own_selector(processor, OWN_FAULT_TASK), .access = TASK_GATE};
+    const struct table_register table = {sizeof(gates[0]) - 1, (uintptr_t)own};
     __asm__ volatile("lidt %0" : : "m"(table));
 }
 
@@ -141,8 +165,9 @@ enum {
 static _Alignas(PAGE_BYTES) uint32_t page_directory[ENTRIES];
 static _Alignas(PAGE_BYTES) uint32_t first_pages[ENTRIES]; /* of the first 4 MiB */
 
-static void guard(const void *page)
+static void guard(void *context, const void *page, const char *meaning)
 {
+    (void)context, (void)meaning;
     first_pages[(uintptr_t)page / PAGE_BYTES] = 0;
 }
 
@@ -156,9 +181,7 @@ static void fill_page_tables(void)
         page_directory[i] = i * (uint32_t)LARGE_PAGE_BYTES | LARGE | PRESENT | WRITABLE;
     }
     page_directory[0] = (uintptr_t)first_pages | PRESENT | WRITABLE;
-    guard(kernelStackGuard);
-    guard(heapStackGuard);
-    guard(faultStackGuard);
+    processors_visit_guards(guard, NULL);
 }
 
 static void turn_paging_on(void)
@@ -171,17 +194,36 @@ static void turn_paging_on(void)
     __asm__ volatile("mov %0, %%cr0" : : "r"(cr0 | CR0_PAGING | CR0_WRITE_PROTECT) : "memory");
 }
 
+static void load_tables(struct processor *processor)
+{
+    load_segments(processor);
+    load_tasks(processor, (uintptr_t)page_directory);
+    load_gates(processor);
+    turn_paging_on();
+}
+
 void cpu_init(void)
 {
-    load_segments();
-    load_tasks((uintptr_t)page_directory);
-    load_gates();
+    processors_prepare();
     fill_page_tables();
-    turn_paging_on();
+    load_tables(&processors[0]);
+}
+
+void cpu_init_another(struct processor *processor)
+{
+    load_tables(processor);
 }
 
 void cpu_guard_null(void)
 {
-    guard(NULL);
+    guard(NULL, NULL, NULL);
     __asm__ volatile("invlpg (%0)" : : "r"(NULL) : "memory");
+}
+
+/* Source: ACPI 6.5, 5.2.5.1. The EBDA, 1 KiB long, begins somewhere in the first of the two. */
+const void *cpu_search_rsdp(void)
+{
+    const void *found = acpi_search_rsdp((const uint8_t *)0x80000, (const uint8_t *)0xa0000);
+    return found != NULL ? found
+                         : acpi_search_rsdp((const uint8_t *)0xe0000, (const uint8_t *)0x100000);
 }

@@ -14,6 +14,14 @@
 /* Makes exceptions panics that say what happened, and sets the stacks' guard pages. */
 void cpu_init(void);
 
+struct processor;
+
+/* The same for another processor, on itself. Requires: cpu_init() on the first. */
+void cpu_init_another(struct processor *processor);
+
+/* Returns: the ACPI tables' root, where a BIOS leaves it; NULL if it is not there. */
+const void *cpu_search_rsdp(void);
+
 /*
  * From here on, using a NULL pointer faults. Requires: whatever the boot loader left in
  * the first 4 KiB (QEMU leaves the list of modules and the command line) has been read.
@@ -40,8 +48,5 @@ struct task_state {
     uint32_t es, cs, ss, ds, fs, gs, ldt;
     uint16_t trap, io_map;
 };
-
-/* What the processor was doing when it switched to the double fault's task. */
-const struct task_state *cpu_interrupted_task(void);
 
 #endif

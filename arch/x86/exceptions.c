@@ -7,12 +7,11 @@
 #include "console.h"
 #include "cpu.h"
 #include "machine.h"
+#include "processor.h"
 
-enum { PAGE_BYTES = 4096, VECTOR_PAGE_FAULT = 14 };
+enum { PAGE_BYTES = 4096, VECTOR_NMI = 2, VECTOR_PAGE_FAULT = 14 };
 
 enum page_fault_bit { FAULT_PROTECTION = 1 << 0, FAULT_WRITE = 1 << 1, FAULT_FETCH = 1 << 4 };
-
-extern const uint8_t kernelStackGuard[], heapStackGuard[], faultStackGuard[];
 
 static const char *const exception_names[32] = {
     "divide error", "debug", "non-maskable interrupt", "breakpoint", "overflow",
@@ -25,24 +24,24 @@ static const char *const exception_names[32] = {
     "reserved exception 27", "hypervisor injection", "VMM communication", "security",
     "reserved exception 31"};
 
-/* A page that is not mapped, under a stack, and what touching it means. */
-struct stack_guard {
-    const uint8_t *page;
+/* Which guard page an address lies in, and what that means; NULL: in none. */
+struct guard_search {
+    uint32_t address;
     const char *meaning;
 };
 
-static const struct stack_guard stack_guards[] = {
-    {kernelStackGuard, "the kernel stack overflowed"},
-    {heapStackGuard, "the heap's stack overflowed"},
-    {faultStackGuard, "the double fault's stack overflowed"},
-};
+static void compare_guard(void *context, const void *page, const char *meaning)
+{
+    struct guard_search *search = context;
+    if (search->address / PAGE_BYTES == (uintptr_t)page / PAGE_BYTES)
+        search->meaning = meaning;
+}
 
 static const char *overflow_at(uint32_t address)
 {
-    for (uint32_t i = 0; i < sizeof(stack_guards) / sizeof(stack_guards[0]); i++)
-        if (address / PAGE_BYTES == (uintptr_t)stack_guards[i].page / PAGE_BYTES)
-            return stack_guards[i].meaning;
-    return NULL;
+    struct guard_search search = {.address = address};
+    processors_visit_guards(compare_guard, &search);
+    return search.meaning;
 }
 
 static const char *meaning_of(uint32_t address)
@@ -83,17 +82,32 @@ static void show_registers(const struct exception_frame *frame, uint32_t esp)
                   frame->cs, frame->eflags, frame->error_code, frame->vector);
 }
 
-/* A fault while one is explained must not be explained in turn: it would never end. */
+/*
+ * A fault while one is explained must not be explained in turn: it would never end. One of
+ * another processor waits until the first's explanation stops the machine.
+ */
 static void stop_if_explaining(void)
 {
-    static bool explaining;
-    if (explaining)
+    static uint32_t explaining; /* the processor's index + 1; 0: none */
+    uint32_t expected = 0, own = processor_self()->index + 1;
+    if (__atomic_compare_exchange_n(&explaining, &expected, own, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST))
+        return;
+    if (expected == own)
         machine_stop(MACHINE_PANICKED);
-    explaining = true;
+    processor_halt();
+}
+
+/* Where there are several. */
+static void show_processor(void)
+{
+    if (processors[1].is_running)
+        console_print("on processor %u\n", processor_self()->index);
 }
 
 __attribute__((noreturn)) static void explain(const struct exception_frame *frame, uint32_t esp)
 {
+    show_processor();
     show_registers(frame, esp);
     backtrace_show(
         (struct execution_point){.eip = frame->eip, .esp = esp, .ebp = frame->ebp});
@@ -102,6 +116,8 @@ __attribute__((noreturn)) static void explain(const struct exception_frame *fram
 
 void exception_raised(const struct exception_frame *frame)
 {
+    if (frame->vector == VECTOR_NMI && processors_are_halting())
+        processor_halt();
     stop_if_explaining();
     if (frame->vector == VECTOR_PAGE_FAULT)
         show_page_fault(faulting_address(), frame->error_code);
@@ -113,7 +129,7 @@ void exception_raised(const struct exception_frame *frame)
 void double_fault_raised(void)
 {
     stop_if_explaining();
-    const struct task_state *task = cpu_interrupted_task();
+    const struct task_state *task = &processor_self()->main_task;
     /* Unless a page fault was the first of the two, the address is an old one, perhaps 0. */
     const char *overflow = overflow_at(faulting_address());
     const struct exception_frame frame = {

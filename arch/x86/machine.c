@@ -4,6 +4,7 @@
 
 #include "backtrace.h"
 #include "ports.h"
+#include "processor.h"
 #include "screen.h"
 #include "serial.h"
 #include "symbols.h"
@@ -22,9 +23,9 @@ void measuredNothing(void);
 
 void machine_stop(enum machine_status status)
 {
-    port_write_word32(QEMU_EXIT_PORT, exit_values[status]);
-    for (;;)
-        __asm__ volatile("cli; hlt");
+    port_write_word32(QEMU_EXIT_PORT, exit_values[status]); /* comes back on other machines */
+    processors_halt_others();
+    processor_halt();
 }
 
 void machine_serial_put(char character)

@@ -86,6 +86,53 @@ class Panics(unittest.TestCase):
                            "measuredCall")
 
 
+class Processors(unittest.TestCase):
+    """Further processors start, work, are interrupted, and say which they are when they fault."""
+
+    def start(self, there: int, wanted: int, *options: object) -> tuple[int, str]:
+        return boot("--processors", there, "--append", f"run=processors processors={wanted}",
+                    *options)
+
+    def test_one_to_eight_start_and_share_a_lock(self):
+        for count in (1, 2, 5, 8):
+            with self.subTest(count):
+                status, said = self.start(count, count)
+                self.assertEqual(status, DONE, said)
+                self.assertIn(f"# {count} of {count} processors run", said)
+                self.assertEqual(len(re.findall("^ok ", said, re.MULTILINE)), 3, said)
+
+    def test_counted_instructions_are_the_same_on_every_run(self):
+        first, second = (self.start(3, 3, "--count") for _ in range(2))
+        self.assertEqual(first[0], DONE, first[1])
+        self.assertEqual(first, second)
+
+    def test_only_as_many_start_as_are_wanted(self):
+        status, said = self.start(4, 2)
+        self.assertEqual(status, DONE, said)
+        self.assertIn("# 2 of 2 processors run", said)
+
+    def test_one_that_is_not_there_is_missed(self):
+        status, said = self.start(2, 3)
+        self.assertEqual(status, FAILED, said)
+        self.assertIn("# 2 of 3 processors run\nnot ok 1 - every_processor_starts", said)
+
+    def test_a_fault_says_on_which_processor_it_happened(self):
+        for fault, message in (("null", "a NULL pointer was used"),
+                               ("stack", "the processor's stack overflowed"),
+                               ("double", "double fault")):
+            with self.subTest(fault):
+                status, said = boot("--processors", 3, "--append",
+                                    f"run=fault fault={fault} processors=3")
+                self.assertEqual(status, PANICKED, said)
+                self.assertRegex(said, f"panic: .*{message}.*\non processor 2\n")
+                self.assertRegex(said, r"0x[0-9a-f]{8} another_processor_main\+0x")
+
+    def test_more_than_eight_are_refused(self):
+        status, said = self.start(1, 9)
+        self.assertEqual(status, FAILED, said)
+        self.assertIn("error: command line: 'processors=9' is no word this kernel knows", said)
+
+
 class BadBoots(InScratch):
     """A boot that cannot go on ends with one line that says why."""
 

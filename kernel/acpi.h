@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the firmware's tables say of processors and interrupt controllers.
+ *
+ * Source: ACPI Specification 6.5, 5.2.5 (RSDP), 5.2.7 (RSDT), 5.2.8 (XSDT) and 5.2.12 (MADT).
+ */
+#ifndef KERNEL_ACPI_H
+#define KERNEL_ACPI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ACPI_PROCESSORS_MAX = 8, ACPI_IO_APICS_MAX = 4, ACPI_OVERRIDES_MAX = 16 };
+
+struct acpi_io_apic {
+    uint32_t address;         /* physical */
+    uint32_t first_interrupt; /* the global number of its input 0 */
+};
+
+/* An ISA interrupt that does not arrive where its number says. */
+struct acpi_override {
+    uint8_t isa_interrupt;
+    uint32_t global_interrupt;
+    uint16_t flags; /* bits 0-1 polarity, bits 2-3 trigger mode; 0: as the bus has it */
+};
+
+struct acpi_platform {
+    uint32_t local_apic_address;   /* physical, the same for each processor's own */
+    bool has_8259;                 /* whose interrupts must be masked */
+    uint32_t processor_count;      /* of those that may be started */
+    uint8_t processors[ACPI_PROCESSORS_MAX]; /* their local APICs' ids, as listed */
+    uint32_t processors_left_out;  /* above ACPI_PROCESSORS_MAX, or with an id above 254 */
+    uint32_t io_apic_count;
+    struct acpi_io_apic io_apics[ACPI_IO_APICS_MAX];
+    uint32_t override_count;
+    struct acpi_override overrides[ACPI_OVERRIDES_MAX];
+};
+
+/*
+ * Searches [start, end) for an RSDP, at each 16 bytes.
+ * Requires: all of it is readable. Returns: the first whose checksum is right; else NULL.
+ */
+const void *acpi_search_rsdp(const uint8_t *start, const uint8_t *end);
+
+/*
+ * Reads the tables that rsdp leads to.
+ * Requires: every address they name is readable. Checksums and lengths are verified.
+ * Returns: NULL and *platform filled in; else what is wrong, in words.
+ */
+const char *acpi_read(const void *rsdp, struct acpi_platform *platform);
+
+#endif

@@ -70,7 +70,7 @@ class Machine:
     accel: str = "tcg"
     cpu: str = ""
     """QEMU's name of the processor; empty: QEMU's own choice, or the host's with kvm."""
-    memory_mib: int = MEMORY_MIB
+    memory_mib: float = MEMORY_MIB
     processors: int = 1
     debug_console: Optional[Path] = None
     """Where the bytes that the guest writes to port 0xE9 go."""
@@ -92,7 +92,7 @@ class Machine:
         command = [
             firmware.program, "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none", "-vga", "std",
-            "-machine", firmware.machine, "-m", f"{self.memory_mib}M",
+            "-machine", firmware.machine, "-m", f"{self.memory_mib:.10g}M",
             "-smp", str(self.processors),
             "-accel", self.accel, *(["-cpu", cpu] if cpu else []),
             *(["-icount", "shift=0,sleep=off"] if self.count else []),
@@ -182,7 +182,7 @@ def _arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg")
     parser.add_argument("--cpu", default="", metavar="MODEL",
                         help="the processor, by QEMU's name, such as 486")
-    parser.add_argument("--memory", type=int, default=MEMORY_MIB, metavar="MIB",
+    parser.add_argument("--memory", type=float, default=MEMORY_MIB, metavar="MIB",
                         help="RAM of the machine in MiB (default: %(default)s)")
     parser.add_argument("--processors", type=int, default=1, metavar="N",
                         help="of the machine (default: %(default)s)")

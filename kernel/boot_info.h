@@ -39,7 +39,7 @@ struct boot_info {
     const char *loader_name;
     const char *command_line;
     const void *acpi_rsdp; /* NULL if the loader gave none */
-    bool graphics_screen;  /* true iff the loader left a screen that shows no text */
+    bool graphics_screen;  /* true iff the screen, if there is one, shows no text */
     uint32_t own_count;    /* the loader's information itself; must not be written over */
     struct boot_own own[BOOT_OWN_MAX];
     uint32_t module_count;

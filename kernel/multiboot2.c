@@ -15,6 +15,8 @@ enum tag_type {
     TAG_MODULE = 3,
     TAG_MEMORY_MAP = 6,
     TAG_FRAMEBUFFER = 8,
+    TAG_EFI_32 = 11,
+    TAG_EFI_64 = 12,
     TAG_ACPI_OLD = 14,
     TAG_ACPI_NEW = 15,
 };
@@ -116,7 +118,7 @@ static const char *read_framebuffer(const struct tag *tag, struct boot_info *inf
     const struct framebuffer_tag *framebuffer = (const struct framebuffer_tag *)tag;
     if (tag->bytes <= offsetof(struct framebuffer_tag, type))
         return "multiboot2: the framebuffer tag is too short";
-    info->graphics_screen = framebuffer->type != FRAMEBUFFER_EGA_TEXT;
+    info->graphics_screen |= framebuffer->type != FRAMEBUFFER_EGA_TEXT;
     return NULL;
 }
 
@@ -133,6 +135,10 @@ static const char *read_tag(const struct tag *tag, struct boot_info *info)
         return read_memory_map(tag, info);
     case TAG_FRAMEBUFFER:
         return read_framebuffer(tag, info);
+    case TAG_EFI_32:
+    case TAG_EFI_64: /* such firmware has no text mode, whether or not GRUB set a graphics mode */
+        info->graphics_screen = true;
+        return NULL;
     case TAG_ACPI_OLD:
         if (info->acpi_rsdp == NULL)
             info->acpi_rsdp = tag + 1;

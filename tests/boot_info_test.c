@@ -92,6 +92,28 @@ static void multiboot2_tags_are_understood(void **state)
     assert_memory_equal(info.acpi_rsdp, "RSD PTR ", 8);
 }
 
+static void a_screen_is_text_unless_a_tag_says_otherwise(void **state)
+{
+    (void)state;
+    const struct {
+        uint32_t tag;
+        uint8_t framebuffer_type;
+        bool is_graphics;
+    } cases[] = {{1, 0, false}, {8, 1, true}, {8, 2, false}, {11, 0, true}, {12, 0, true}};
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct writer tags;
+        struct boot_info info;
+        uint8_t contents[24] = {0};
+        contents[21] = cases[i].framebuffer_type; /* only of tag 8 */
+        begin(&tags);
+        put_memory(&tags, MIB, 63 * MIB);
+        put_tag(&tags, cases[i].tag, contents, sizeof(contents));
+        end(&tags);
+        assert_null(read(&tags, &info));
+        assert_int_equal(info.graphics_screen, cases[i].is_graphics);
+    }
+}
+
 static void a_tag_larger_than_what_holds_it_is_refused(void **state)
 {
     (void)state;
@@ -342,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(multiboot2_tags_are_understood),
+        cmocka_unit_test(a_screen_is_text_unless_a_tag_says_otherwise),
         cmocka_unit_test(a_tag_larger_than_what_holds_it_is_refused),
         cmocka_unit_test(information_without_an_end_is_refused),
         cmocka_unit_test(a_text_without_an_end_is_refused),

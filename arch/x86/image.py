@@ -13,9 +13,11 @@ import sys
 import tempfile
 
 # GRUB's modules that the menu needs; without a list, grub-mkrescue takes all, 22 MB of them.
-MODULES = "multiboot2 normal iso9660 part_msdos part_gpt all_video boot gzio serial terminal"
+MODULES = "multiboot2 normal iso9660 part_msdos part_gpt all_video boot echo gzio serial terminal"
 PLATFORMS = ("i386-pc", "i386-efi", "x86_64-efi")
 TIMEOUT_SECONDS = 3
+# Where there is no text mode the kernel writes nothing, and GRUB's last words stay on the screen.
+WHERE_TO_LOOK = "Where there is no text screen, as under UEFI, see the first serial port."
 GRUB_LIBRARY = pathlib.Path("/usr/lib/grub")
 
 
@@ -30,6 +32,7 @@ def menu_entry(strategy: str, trace: str | None) -> str:
     words = "run=tests" if trace is None else "run=replay"
     lines = [
         f'  menuentry "{strategy}: {title}" --id {entry_id(strategy, trace)} {{',
+        f'    echo "LOS on {strategy}: {title}. {WHERE_TO_LOOK}"',
         f"    multiboot2 /boot/los-{strategy}.elf {words}",
     ]
     if trace is not None:
@@ -45,6 +48,8 @@ def menu(strategies: list[str], traces: list[str], default: str, timeout: int) -
         f"set timeout={timeout}",
         f'set default="{strategy}>{default}"',
         "insmod all_video",
+        "set gfxpayload=keep",  # no graphics mode that would wipe the screen
+        "export gfxpayload",
         "insmod gzio",
     ]
     for name in strategies:

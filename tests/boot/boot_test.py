@@ -429,6 +429,21 @@ class Host(InScratch):
         return json.loads(record)["failures"]
 
 
+class NeverFails(InScratch):
+    """What is promised of bitmap and best-fit. The host places blocks as the kernel does."""
+
+    def test_serves_every_request_of_every_shipped_trace_in_1_mib(self):
+        names = [path.name.removesuffix(".rep.gz") for path in (SOURCE / "traces").glob("*.gz")]
+        self.assertEqual(len(names), 5)
+        for name in names:
+            with self.subTest(name):
+                said = subprocess.run(
+                    [HOSTS / f"host-{STRATEGY}", "run=replay", "kib=1024", "samples=0",
+                     self.shipped_trace(name)], check=True, capture_output=True, text=True).stdout
+                record = json.loads(re.search(r"^result: (.*)$", said, re.MULTILINE)[1])
+                self.assertEqual((record["heap_kib"], record["failures"]), (1024, 0))
+
+
 if __name__ == "__main__":
     KERNELS = pathlib.Path(sys.argv[1]) / "arch" / "x86"
     HOSTS = pathlib.Path(sys.argv[1]) / "arch" / "host"

@@ -76,7 +76,7 @@ def _compare_parser() -> argparse.ArgumentParser:
                         help="write the tables into this document as well, between its lines"
                         " '<!-- figures -->' and '<!-- end of figures -->'")
     parser.add_argument("--quick", action="store_true",
-                        help="only the beginning of each trace: done in 20 seconds")
+                        help="only the beginning of each trace: a first look, in a part of the time")
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
                         help="tcg counts instructions, the same everywhere; kvm measures cycles of"
                         " this machine (default: tcg)")

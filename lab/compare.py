@@ -31,7 +31,7 @@ DEFAULT_JSON = Path("heaplab-results/results.json")
 DEFAULT_HTML = Path("heaplab-results/report.html")
 
 QUICK_OPERATIONS = 10_000
-"""What --quick replays of each trace, so that 3 strategies on 5 traces take 20 s on 2 cores."""
+"""What --quick replays of each trace."""
 
 STALL_SECONDS = 60.0
 """How long a boot may come no further, for a heap of 1 MiB and a trace of 100,000 operations."""

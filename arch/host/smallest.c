@@ -6,7 +6,11 @@
 #include "region.h"
 #include "replay.h"
 
-enum { SMALLER_TRIED = 16, STEPS_MAX = REGION_MAP_BYTES_MAX / REGION_MAP_BYTES_STEP };
+enum {
+    SMALLER_TRIED = 16,
+    USUAL_TRIES = 32,
+    STEPS_MAX = REGION_MAP_BYTES_MAX / REGION_MAP_BYTES_STEP,
+};
 
 struct search {
     const struct trace *trace;
@@ -17,7 +21,7 @@ struct search {
 static bool fits(struct search *search, uint32_t steps)
 {
     region_set(steps * REGION_MAP_BYTES_STEP);
-    console_report("progress: %u %u\n", ++search->tries, 32);
+    console_report("progress: %u %u\n", ++search->tries, USUAL_TRIES);
     return replay_fits(search->trace, search->blocks) == NULL;
 }
 
@@ -26,7 +30,10 @@ static uint32_t total_bytes(uint32_t steps)
     return steps * REGION_MAP_BYTES_STEP * (1 + HEAP_BYTES_PER_MAP_BYTE);
 }
 
-/* Returns: a number of steps that fits, twice as large as one that does not; 0 if none. */
+/*
+ * Tries what is live at once, and then sizes a quarter larger each.
+ * Returns: the first number of steps that fits; 0 if none does.
+ */
 static uint32_t first_that_fits(struct search *search)
 {
     uint32_t steps = search->trace->peak_requested_bytes / total_bytes(1) + 1;
@@ -64,7 +71,10 @@ uint32_t smallest_total_bytes(const struct trace *trace, struct replay_block *bl
     uint32_t fitting = first_that_fits(&search);
     if (fitting == 0)
         return 0;
-    /* Less than is live at once can never do. */
+    /*
+     * Bisection begins below what is live at once, not at the size tried last: that this one
+     * failed says nothing of the smaller ones.
+     */
     uint32_t fails = trace->peak_requested_bytes / total_bytes(1);
     return total_bytes(try_smaller(&search, bisect(&search, fails, fitting)));
 }

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns: what is wrong, as it is kept in the oracle. */
-#define WRONG(oracle, ...)                                                   \
+#define WRONG(oracle, ...) \
     (snprintf((oracle)->reason, sizeof((oracle)->reason), __VA_ARGS__), (oracle)->reason)
 
 /* --- what is in the region ------------------------------------------------------------- */
@@ -157,7 +156,7 @@ const char *oracle_alloc(struct oracle *oracle, uint32_t bytes, uint32_t align, 
     struct oracle_state *state = &oracle->state;
     struct oracle_block block = {.address = host_heap_alloc(oracle->host, bytes, align),
                                  .bytes = bytes,
-                                 .id = state->ids};
+                                 .id = state->ids++};
     *index = ORACLE_UNKNOWN;
     if (block.address == NULL)
         return NULL;
@@ -165,7 +164,6 @@ const char *oracle_alloc(struct oracle *oracle, uint32_t bytes, uint32_t align, 
     const char *wrong = judge_block(oracle, &block, align, place, place);
     if (wrong != NULL)
         return wrong;
-    state->ids++;
     state->free_bytes = ORACLE_UNKNOWN;
     insert(state, place, &block);
     fill(oracle, &block);
@@ -300,13 +298,31 @@ const char *oracle_verify(struct oracle *oracle)
     if (seen.live_blocks != oracle->state.count)
         return WRONG(oracle, "walk shows %u of the %u live blocks", seen.live_blocks,
                      oracle->state.count);
-    for (uint32_t i = 0; i < oracle->state.count; i++) {
-        const struct oracle_block *block = &oracle->state.block[i];
-        const char *wrong = judge_contents(oracle, block, block->usable);
-        if (wrong != NULL)
-            return wrong;
+    const char *wrong = judge_free_bytes(oracle, seen.free_bytes);
+    const struct oracle_block *block = oracle->state.block;
+    for (; wrong == NULL && block < oracle->state.block + oracle->state.count; block++)
+        wrong = judge_contents(oracle, block, block->usable);
+    return wrong;
+}
+
+/* Bisects, on another heap of the same size. */
+static uint32_t largest_request(const struct oracle *oracle)
+{
+    const struct host_heap *like = oracle->host;
+    struct host_heap *host = host_heap_new(like->strategy, like->heap.region.map_bytes);
+    uint32_t fits = 0;
+    uint32_t too_large = host_heap_region_bytes(host) + 1;
+    while (too_large - fits > 1) {
+        uint32_t size = fits + (too_large - fits) / 2;
+        bool granted = host_heap_alloc(host, size, HEAP_ALIGNMENT_BYTES) != NULL;
+        host->strategy->init(&host->heap);
+        if (granted)
+            fits = size;
+        else
+            too_large = size;
     }
-    return judge_free_bytes(oracle, seen.free_bytes);
+    host_heap_delete(host);
+    return fits;
 }
 
 /* One hole, but for what is cached: and no cache may stand in the way of a large request. */
@@ -317,6 +333,8 @@ static const char *judge_coalesced(struct oracle *oracle)
     if (stats.cached_blocks == 0 && stats.free_blocks > 1)
         return WRONG(oracle, "all blocks are freed, but there are %u holes instead of one",
                      stats.free_blocks);
+    if (oracle->fresh_largest == ORACLE_UNKNOWN)
+        oracle->fresh_largest = largest_request(oracle);
     if (oracle->fresh_largest == 0)
         return NULL;
     uint32_t index;
@@ -360,30 +378,13 @@ uint32_t oracle_state_bytes(const struct oracle_state *state)
                       state->count * sizeof(state->block[0]));
 }
 
-/* Bisects. Leaves a fresh heap. */
-static uint32_t largest_request(const struct host_heap *host)
-{
-    uint32_t fits = 0;
-    uint32_t too_large = host_heap_region_bytes(host) + 1;
-    while (too_large - fits > 1) {
-        uint32_t size = fits + (too_large - fits) / 2;
-        bool granted = host_heap_alloc(host, size, HEAP_ALIGNMENT_BYTES) != NULL;
-        host->strategy->init(&host->heap);
-        if (granted)
-            fits = size;
-        else
-            too_large = size;
-    }
-    return fits;
-}
-
 struct oracle *oracle_new(const struct heap_strategy *strategy, uint32_t map_bytes)
 {
     struct oracle *oracle = calloc(1, sizeof(*oracle));
     if (oracle == NULL)
         abort();
     oracle->host = host_heap_new(strategy, map_bytes);
-    oracle->fresh_largest = largest_request(oracle->host);
+    oracle->fresh_largest = ORACLE_UNKNOWN;
     struct heap_stats fresh;
     heap_measure(strategy, &oracle->host->heap, &fresh);
     oracle->fresh_free_bytes = fresh.free_bytes + fresh.cached_bytes;

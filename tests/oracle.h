@@ -28,7 +28,7 @@ struct oracle_block {
 
 /* What an oracle knows. It may be copied and put back together with the heap's memory. */
 struct oracle_state {
-    uint32_t ids;        /* given out so far */
+    uint32_t ids;        /* given out so far, one for each request, granted or not */
     uint32_t free_bytes; /* holes and cached blocks, ORACLE_UNKNOWN since a call changed that */
     uint32_t count;      /* of live blocks: block[0] to block[count - 1], by address */
     struct oracle_block block[ORACLE_BLOCKS_MAX];
@@ -37,7 +37,7 @@ struct oracle_state {
 struct oracle {
     struct host_heap *host;
     uint32_t fresh_free_bytes; /* holes and cached blocks of the heap when it was new */
-    uint32_t fresh_largest;    /* the largest request that it granted then */
+    uint32_t fresh_largest;    /* the largest request that it grants then; found when needed */
     struct oracle_state state;
     char reason[ORACLE_REASON_BYTES];
 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "script.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cases.h"
+#include "picture.h"
 
 static void call_failed(const char *call, const char *script, const char *what)
 {
@@ -67,30 +67,13 @@ struct host_heap *script_heap(uint32_t map_bytes, struct script_blocks *blocks, 
     return host;
 }
 
-static void draw_block(void *context, const struct heap_block *block)
-{
-    static const char signs[] = {
-        [HEAP_BLOCK_LIVE] = '+', [HEAP_BLOCK_FREE] = '-', [HEAP_BLOCK_CACHED] = '?'};
-    char *picture = context;
-    size_t length = strlen(picture);
-    if (block->state != HEAP_BLOCK_META)
-        snprintf(picture + length, SCRIPT_PICTURE_BYTES - length, "%s%c%u",
-                 length > 0 ? " " : "", signs[block->state], block->bytes);
-}
-
-void script_draw(const struct host_heap *host, char *picture)
-{
-    *picture = '\0';
-    host->strategy->walk(&host->heap, draw_block, picture);
-}
-
 void script_table(const struct script_row *rows, size_t count)
 {
     for (const struct script_row *row = rows; row < rows + count; row++) {
-        char picture[SCRIPT_PICTURE_BYTES];
+        char picture[PICTURE_BYTES];
         struct script_blocks blocks = {{NULL}};
         struct host_heap *host = script_heap(row->map_bytes, &blocks, row->script);
-        script_draw(host, picture);
+        picture_draw(host, picture);
         if (strcmp(picture, row->picture) != 0)
             fail_msg("%s: \"%s\" leaves %s; expected %s", row->claim, row->script, picture,
                      row->picture);

@@ -5,8 +5,6 @@
 
 #include "oracle.h"
 
-enum { SCRIPT_PICTURE_BYTES = 512 };
-
 /*
  * A script is calls with blanks between them. Blocks have names, a to z:
  *   a100     a is 100 bytes, anywhere         a100@64   ... at a multiple of 64
@@ -24,12 +22,6 @@ void script_run(struct oracle *oracle, struct script_blocks *blocks, const char 
 struct host_heap *script_heap(uint32_t map_bytes, struct script_blocks *blocks,
                               const char *script);
 
-/*
- * Draws the blocks in address order by their bytes: "+16 -48 ?32", + live, - free, ? cached.
- * META blocks are left out. Requires: picture has SCRIPT_PICTURE_BYTES.
- */
-void script_draw(const struct host_heap *host, char *picture);
-
 struct script_row {
     const char *claim;
     uint32_t map_bytes;
@@ -37,7 +29,7 @@ struct script_row {
     const char *picture;
 };
 
-/* Runs each row's script on a fresh heap, and compares the pictures. */
+/* Runs each row's script on a fresh heap, and compares the pictures (picture.h). */
 void script_table(const struct script_row *rows, size_t count);
 
 #endif

@@ -176,7 +176,7 @@ class Laboratory:
         else:
             raw, placements = await self._start(job, one)
         if one.digest:
-            evidence = Evidence(raw, placements, one.trace)
+            evidence = Evidence(raw, placements, one.trace or await self._workload(job, one))
             raw = raw | {"digest": await asyncio.to_thread(one.digest, evidence)}
         self.answers[one.key] = raw
 
@@ -218,6 +218,19 @@ class Laboratory:
             return raw, _placements(place) if one.digest else ()
         finally:
             place.unlink(missing_ok=True)
+
+    async def _workload(self, job: Job, one: Experiment) -> Optional[Trace]:
+        """The operations that the kernel makes of a workload's name; None if there is none."""
+        if "workload=" not in one.words:
+            return None
+        words = [word for word in one.words.split() if not word.startswith(("run=", "samples="))]
+        lines: list[str] = []
+        outcome = await process.run([str(self._programs.program(one)), "run=print", *words,
+                                     f"kib={one.heap_kib}"], on_line=lines.append)
+        if outcome.status:
+            raise _failed(job, f"ended with status {outcome.status}", Answer(lambda *_: None),
+                          outcome)
+        return trace.parse("\n".join(lines).encode(), Path(one.subject))
 
     def _listener(self, job: Job, clock: process.Clock) -> Answer:
         def on_progress(done: int, total: int) -> None:

@@ -11,11 +11,12 @@ from typing import Any, Mapping, Sequence
 
 import jinja2
 
-from lab.answer import linear_search, worst_case
+from lab.answer import (fixed_size, fragmentation, front, linear_search, rounding, worst_case)
 from lab.answer.chapter import Records, Scale, Telling
 from lab.experiment import Experiment
 
-CHAPTERS: Sequence[ModuleType] = (linear_search, worst_case)
+CHAPTERS: Sequence[ModuleType] = (
+    linear_search, worst_case, rounding, fragmentation, front, fixed_size)
 SCHEMA = "los-heap-lab/answer"
 VERSION = 1
 

@@ -4,6 +4,7 @@
 #include "console.h"
 #include "cpu.h"
 #include "cpu_features.h"
+#include "experiment.h"
 #include "heap.h"
 #include "heap_strategy.h"
 #include "job.h"
@@ -46,6 +47,8 @@ static enum machine_status do_job(const struct job *job)
                                    : run_fault(job);
     case JOB_PROCESSORS:
         return processor_test(&boot_info, job->processors);
+    case JOB_EXPERIMENT:
+        return run_experiment(job);
     case JOB_PRINT:
         return run_refused("run=print writes a trace to a file: only the host has files");
     case JOB_SMALLEST:

@@ -15,8 +15,13 @@ struct choice {
 };
 
 static const struct choice kinds[] = {
-    {"tests", JOB_TESTS},       {"replay", JOB_REPLAY}, {"smallest", JOB_SMALLEST},
-    {"print", JOB_PRINT},       {"fault", JOB_FAULT},   {"processors", JOB_PROCESSORS},
+    {"tests", JOB_TESTS},
+    {"replay", JOB_REPLAY},
+    {"smallest", JOB_SMALLEST},
+    {"print", JOB_PRINT},
+    {"fault", JOB_FAULT},
+    {"experiment", JOB_EXPERIMENT},
+    {"processors", JOB_PROCESSORS},
     {NULL, 0},
 };
 
@@ -54,14 +59,14 @@ static bool parse_unit(struct text word, struct job *job)
     return job->counts_instructions || text_is(word, "cycles");
 }
 
-/* What the name means is for workload_make() to say. */
-static bool parse_workload(struct text word, struct job *job)
+/* What a name means is for those to say who are asked for it. */
+static bool parse_name(struct text word, char name[JOB_NAME_BYTES])
 {
     uint32_t length = (uint32_t)(word.end - word.next);
-    if (length == 0 || length >= sizeof(job->workload))
+    if (length == 0 || length >= JOB_NAME_BYTES)
         return false;
-    __builtin_memcpy(job->workload, word.next, length);
-    job->workload[length] = '\0';
+    __builtin_memcpy(name, word.next, length);
+    name[length] = '\0';
     return true;
 }
 
@@ -75,7 +80,9 @@ static bool parse_word(struct text word, struct job *job)
     if (text_take_name(&word, "fault"))
         return parse_fault(word, job);
     if (text_take_name(&word, "workload"))
-        return parse_workload(word, job);
+        return parse_name(word, job->workload);
+    if (text_take_name(&word, "experiment"))
+        return parse_name(word, job->experiment);
     if (text_take_name(&word, "unit"))
         return parse_unit(word, job);
     if (text_take_name(&word, "operations"))

@@ -8,9 +8,17 @@
 
 #include "machine.h"
 
-enum job_kind { JOB_TESTS, JOB_REPLAY, JOB_SMALLEST, JOB_PRINT, JOB_FAULT, JOB_PROCESSORS };
+enum job_kind {
+    JOB_TESTS,
+    JOB_REPLAY,
+    JOB_SMALLEST,
+    JOB_PRINT,
+    JOB_FAULT,
+    JOB_EXPERIMENT,
+    JOB_PROCESSORS,
+};
 
-enum { JOB_SAMPLES_MAX = 4096, JOB_WORKLOAD_BYTES = 32, JOB_PROCESSORS_MAX = 8 };
+enum { JOB_SAMPLES_MAX = 4096, JOB_NAME_BYTES = 32, JOB_PROCESSORS_MAX = 8 };
 
 struct job {
     enum job_kind kind;
@@ -19,7 +27,8 @@ struct job {
     uint32_t operations;      /* replay at most so many */
     uint32_t samples;         /* over time, at most */
     uint32_t seed;            /* of the self-tests' random part, or of the workload */
-    char workload[JOB_WORKLOAD_BYTES]; /* its name; empty: the trace is a boot module */
+    char workload[JOB_NAME_BYTES]; /* its name; empty: the trace is a boot module */
+    char experiment[JOB_NAME_BYTES]; /* its name; only of JOB_EXPERIMENT */
     uint32_t processors;      /* how many to start */
     enum machine_fault fault; /* only of JOB_FAULT */
 };

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "bulk.h"
+#include "clock.h"
 #include "console.h"
+#include "experiment.h"
 #include "format.h"
 #include "heap.h"
 #include "heap_strategy.h"
@@ -60,6 +62,8 @@ static void read_argument(struct invocation *invocation, const char *argument)
             refuse(strerror(errno), word.next);
         add_word(invocation, "placements");
     } else if (strchr(argument, '=') != NULL) {
+        if (text_is(word, "unit=cycles"))
+            clock_use();
         add_word(invocation, argument);
     } else if (invocation->trace_path == NULL) {
         invocation->trace_path = argument;
@@ -169,6 +173,8 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
         return run_refused("run=processors starts processors: only the kernel can");
     if (job->kind == JOB_FAULT)
         return run_fault(job);
+    if (job->kind == JOB_EXPERIMENT)
+        return run_experiment(job);
     return job->kind == JOB_REPLAY ? run_replay(job, module) : run_tests(job);
 }
 

@@ -24,6 +24,7 @@ struct job {
     enum job_kind kind;
     bool counts_instructions; /* a tick is an instruction, not a cycle */
     bool placements;          /* write each placement to the machine's bulk output */
+    bool costs;               /* the same with each cost, behind its placement if both are asked */
     uint32_t operations;      /* replay at most so many */
     uint32_t samples;         /* over time, at most */
     uint32_t seed;            /* of the self-tests' random part, or of the workload */

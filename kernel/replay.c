@@ -237,6 +237,17 @@ static void note_placement(struct player *player, const struct trace_operation *
         machine_bulk_put(&placement, sizeof(placement));
 }
 
+/* What was called while a state is built up has a cost that nobody asks for. */
+static void note_cost(struct player *player, uint32_t operation)
+{
+    uint32_t cost = player->last_cost;
+    if (operation < player->trace->build_up_operations)
+        cost = FIGURES_NO_COST;
+    player->costs[operation] = cost;
+    if (player->job->costs)
+        machine_bulk_put(&cost, sizeof(cost));
+}
+
 static const char *take_sample(struct player *player, uint32_t operation)
 {
     struct sample *sample = &player->replay->samples[player->replay->sample_count++];
@@ -280,9 +291,8 @@ static const char *play_all(struct player *player)
         const char *wrong = play(player, &trace->operations[index]);
         if (wrong != NULL)
             return wrong;
-        player->costs[index] =
-            index < trace->build_up_operations ? FIGURES_NO_COST : player->last_cost;
         note_placement(player, &trace->operations[index], failures_before);
+        note_cost(player, index);
         replay->operations++;
         if (player->job->samples > 0 && replay->operations % sample_every == 0)
             wrong = take_sample(player, index);

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -296,6 +297,32 @@ class Replays(InScratch):
                        check=True, capture_output=True)
         self.assertEqual(len(in_kernel.read_bytes()), 4 * record["operations"])
         self.assertEqual(in_kernel.read_bytes(), on_host.read_bytes())
+
+    def test_the_costs_of_single_operations_are_those_in_the_record(self):
+        trace, costs = self.shipped_trace("user-perl"), self.scratch / "costs.bin"
+        record = json.loads(self.replay(trace, "operations=3000 costs", "--debug-console", costs))
+        each = struct.unpack("<3000I", costs.read_bytes())
+        cost = record["cost"]
+        self.assertEqual((sum(each), max(each), each[cost["max_operation"]]),
+                         (cost["total"], cost["max"], cost["max"]))
+
+    def test_placements_and_costs_take_turns(self):
+        trace, notes = self.write("one.rep", "1\n1\n2\n1\na 0 8\nf 0\n"), self.scratch / "notes.bin"
+        record = json.loads(self.replay(trace, "costs placements", "--debug-console", notes))
+        placed, allocated, freed, cost = struct.unpack("<4I", notes.read_bytes())
+        self.assertLess(placed, record["heap_kib"] * 1040)
+        self.assertEqual((allocated, freed, cost),
+                         (record["malloc"]["total"], 0xFFFFFFFF, record["free"]["total"]))
+
+    def test_operations_that_are_in_no_cost_are_marked(self):
+        costs = self.scratch / "costs.bin"
+        status, said = boot("--count", "--append", "run=replay unit=instructions samples=0 costs"
+                            " workload=churn-kernel-20 operations=100", "--debug-console", costs)
+        self.assertEqual(status, DONE, said)
+        record = json.loads(re.search(r"^result: (.*)$", said, re.MULTILINE)[1])
+        each = struct.unpack(f"<{record['operations']}I", costs.read_bytes())
+        self.assertEqual(set(each[:-100]), {0xFFFFFFFF})
+        self.assertEqual(sum(each[-100:]), record["cost"]["total"])
 
     def test_a_workload_is_the_same_in_kernel_and_host_and_as_a_trace(self):
         words = ["run=replay", "samples=0", "workload=churn-uniform-70", "seed=5"]

@@ -13,6 +13,7 @@ from typing import NoReturn, Optional, Sequence
 
 from lab import ROOT, build
 from lab.errors import InputError, Interrupted, LabError
+from lab.outputs import DEFAULT_HTML, DEFAULT_JSON, Outputs
 from lab.process import stop_signals_raise
 
 
@@ -68,10 +69,12 @@ def _compare_parser() -> argparse.ArgumentParser:
                         help="of the synthetic workloads (default: %(default)s)")
     parser.add_argument("--heap-kib", default="1024", metavar="N",
                         help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE",
-                        help="where the figures go (default: heaplab-results/results.json)")
-    parser.add_argument("--html", type=Path, metavar="FILE",
-                        help="where the page goes (default: heaplab-results/report.html)")
+    parser.add_argument("--json", type=Path, metavar="FILE", default=DEFAULT_JSON,
+                        help="where the figures go (default: %(default)s)")
+    parser.add_argument("--csv", type=Path, metavar="FILE",
+                        help="write the figures for a spreadsheet as well, a row for each record")
+    parser.add_argument("--html", type=Path, metavar="FILE", default=DEFAULT_HTML,
+                        help="where the page goes (default: %(default)s)")
     parser.add_argument("--markdown", type=Path, metavar="FILE",
                         help="write the tables into this document as well, between its lines"
                         " '<!-- figures -->' and '<!-- end of figures -->'")
@@ -97,8 +100,8 @@ def compare(argv: Sequence[str]) -> int:
         workloads=options.workloads, seed=options.seed, heap_kib=options.heap_kib,
         quick=options.quick, accel=options.accel, workers=options.jobs,
         stall_seconds=options.time_limit)
-    return command.run(request, options.json or command.DEFAULT_JSON,
-                       options.html or command.DEFAULT_HTML, options.markdown)
+    return command.run(request, Outputs(options.json, options.html, options.csv,
+                                        options.markdown))
 
 
 def answer(argv: Sequence[str]) -> int:

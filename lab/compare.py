@@ -19,16 +19,15 @@ from typing import Any, Callable, Optional, Protocol, Sequence
 
 from rich.console import Console
 
-from lab import markdown, process, qemu, results, trace, workload
+from lab import process, qemu, results, table, trace, workload
 from lab.build import Build, lab_root, peers as known_peers, strategies as known_strategies
 from lab.errors import InputError, RunError
+from lab.outputs import Outputs
 from lab.progress import Board, duration
 from lab.schedule import COUNT, SMALLEST, Job, Plan, carry_out
 from lab.trace import Trace
 
 HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
-DEFAULT_JSON = Path("heaplab-results/results.json")
-DEFAULT_HTML = Path("heaplab-results/report.html")
 
 QUICK_OPERATIONS = 10_000
 """What --quick replays of each trace."""
@@ -297,15 +296,9 @@ def chosen_heaps(text: Optional[str], known: Sequence[str], peers: Sequence[str]
     return list(dict.fromkeys([*chosen, *(peers if with_peers else ())]))
 
 
-def run(request: Request, json_path: Path, html_path: Path,
-        markdown_path: Optional[Path] = None) -> int:
-    """Carry out a comparison, print its table, and write its files."""
-    results.check_writable([json_path, html_path, *([markdown_path] if markdown_path else [])])
-    if markdown_path:
-        markdown.check(markdown_path)
-    for path in (json_path, html_path):
-        if path.resolve() in {one.path.resolve() for one in request.traces}:
-            raise InputError(f"{path}: cannot be written: it is one of the traces")
+def run(request: Request, outputs: Outputs) -> int:
+    """Carry out a comparison, write its files, and print its table."""
+    outputs.check([one.path for one in request.traces])
     console = Console(stderr=True)
     started = time.monotonic()
 
@@ -335,8 +328,9 @@ def run(request: Request, json_path: Path, html_path: Path,
                           {str(job): seconds for job, seconds
                            in measurement.plan.durations.items()},
                           time.monotonic() - started))
-    publish(document, json_path, html_path, markdown_path)
-    say(f"{json_path} and {html_path} written, {duration(time.monotonic() - started)} in all")
+    outputs.write(document)
+    table.show(document, sys.stdout)
+    say(f"{outputs.json} and {outputs.html} written, {duration(time.monotonic() - started)} in all")
     return 0
 
 
@@ -356,18 +350,6 @@ def _settings(request: Request) -> dict[str, Any]:
         "operations_limit": request.operations_limit,
         "unit": request.unit,
     }
-
-
-def publish(document: results.Document, json_path: Path, html_path: Path,
-            markdown_path: Optional[Path] = None) -> None:
-    """Write the document and its page, and print its table."""
-    from lab import report, table  # matplotlib takes a second to load: only now
-    page = report.page(document)
-    files = {json_path: results.to_json(document) + "\n", html_path: page}
-    if markdown_path:
-        files[markdown_path] = markdown.text_for(markdown_path, document)
-    results.write_files(files)
-    table.show(document, sys.stdout)
 
 
 def _qemu_version() -> str:

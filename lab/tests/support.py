@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import tempfile
@@ -11,10 +12,11 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
-from lab import results
+from lab import ROOT, results
 from lab.trace import Trace
 
 TRACE_TEXT = "1000\n2\n4\n1\na 0 64\na 1 100\nf 0\nr 1 200\n"
+SCHEMA_FILE = ROOT / "lab" / "results.schema.json"
 
 
 @contextlib.contextmanager
@@ -82,6 +84,13 @@ def document(strategies: Sequence[str] = ("bitmap", "next-fit"),
         traces=made, records=records,
         host={"date": host, "machine": host, "processor": host, "cores": 2, "system": host,
               "accel": "tcg", "qemu": host, "seconds": 1.5, "durations_seconds": {}})
+
+
+def schema_complaints(made: results.Document) -> list[str]:
+    """Where a document is not as the schema says; the caller sees that jsonschema is there."""
+    from jsonschema import Draft202012Validator
+    validator = Draft202012Validator(json.loads(SCHEMA_FILE.read_text("utf-8")))
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(made)]
 
 
 def script(path: Path, text: str) -> Path:

@@ -5,6 +5,8 @@ The real kernels are built in LAB_BUILD_ROOT, or in build/lab.
 """
 
 import contextlib
+import csv
+import importlib.util
 import io
 import json
 import os
@@ -22,7 +24,8 @@ from lab.compare import Measurement, Request
 from lab.errors import LabError, RunError
 from lab.schedule import Plan, carry_out
 from lab.tests.support import (TRACE_TEXT, children_of, end, eventually, fake_qemu, is_alive,
-                               path_with, raw_record, script, temporary_directory, trace)
+                               path_with, raw_record, schema_complaints, script,
+                               temporary_directory, trace)
 
 STRATEGIES = ["bitmap", "next-fit", "best-fit"]
 PEERS = ["dlmalloc", "emmalloc"]
@@ -380,6 +383,17 @@ class RealKernels(unittest.TestCase):
             kernel = first["build"][one["strategy"]]["kernel"]
             self.assertIn("clang", kernel["compiler"])
             self.assertIn("-ffreestanding", kernel["flags"])
+
+    @unittest.skipUnless(importlib.util.find_spec("jsonschema"),
+                         "not installed: python3-jsonschema")
+    def test_real_results_are_as_the_schema_says(self) -> None:
+        for arguments in (("--traces", "linux-boot", "--quick", "--csv", "all.csv"),
+                          ("--workloads", "churn-small-60,fill-kernel"),
+                          ("--traces", self.trace_of([1 << 26] * 2))):
+            document, _ = self.compare("--strategies", "bitmap,boundary-map", *arguments)
+            self.assertEqual(schema_complaints(document), [])
+        rows = list(csv.DictReader((self.directory / "all.csv").read_text("utf-8").splitlines()))
+        self.assertEqual([row["strategy"] for row in rows], ["bitmap", "boundary-map"])
 
     def test_workloads_are_made_replayed_and_shown(self) -> None:
         document, out = self.compare("--strategies", "tlsf,half-fit", "--heap-kib", "128",

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn, Optional, Sequence
 
@@ -31,6 +32,19 @@ def _number_above_zero(text: str) -> float:
     return value
 
 
+def _share(text: str) -> Fraction:
+    if not 0 <= float(text) < 1e9:
+        raise ValueError
+    return Fraction(text)
+
+
+def _samples(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 4096:
+        raise ValueError
+    return value
+
+
 def _workers(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 1024:
@@ -45,6 +59,8 @@ def _seed(text: str) -> int:
     return value
 
 
+_share.__name__ = "share"
+_samples.__name__ = "number from 0 to 4096"
 _seed.__name__ = "seed from 1 to 4294967295"
 _number_above_zero.__name__ = "number of seconds"
 _workers.__name__ = "number of jobs"
@@ -78,6 +94,15 @@ def _compare_parser() -> argparse.ArgumentParser:
     parser.add_argument("--markdown", type=Path, metavar="FILE",
                         help="write the tables into this document as well, between its lines"
                         " '<!-- figures -->' and '<!-- end of figures -->'")
+    parser.add_argument("--baseline", type=Path, metavar="FILE",
+                        help="earlier results (--json): say what changed since; the exit status is"
+                        " 1 if a figure got worse")
+    parser.add_argument("--tolerance", type=_share, metavar="SHARE",
+                        help="by which share of what it was a figure may be worse, such as 0.01"
+                        " (default: 0; counts are exact)")
+    parser.add_argument("--samples", type=_samples, metavar="N", default=256,
+                        help="how often a replay looks at its heap, for the pictures over time: 0"
+                        " to 4096 (default: %(default)s)")
     parser.add_argument("--quick", action="store_true",
                         help="only the beginning of each trace: a first look, in a part of the time")
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
@@ -94,14 +119,18 @@ def _compare_parser() -> argparse.ArgumentParser:
 def compare(argv: Sequence[str]) -> int:
     """Check what is asked for, then measure, print and write."""
     options = _compare_parser().parse_args(argv)
+    if options.tolerance is not None and not options.baseline:
+        raise InputError("--tolerance goes with --baseline")
     from lab import compare as command  # needs rich, which --help does not
     request = command.check(
         strategies=options.strategies, peers=options.peers, traces=options.traces,
         workloads=options.workloads, seed=options.seed, heap_kib=options.heap_kib,
-        quick=options.quick, accel=options.accel, workers=options.jobs,
+        quick=options.quick, samples=options.samples, accel=options.accel, workers=options.jobs,
         stall_seconds=options.time_limit)
+    gate = command.Gate(options.baseline, options.tolerance or Fraction()) \
+        if options.baseline else None
     return command.run(request, Outputs(options.json, options.html, options.csv,
-                                        options.markdown))
+                                        options.markdown), gate)
 
 
 def answer(argv: Sequence[str]) -> int:

@@ -14,12 +14,13 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Callable, Optional, Protocol, Sequence
 
 from rich.console import Console
 
-from lab import process, qemu, results, table, trace, workload
+from lab import baseline, process, qemu, results, table, trace, workload
 from lab.build import Build, lab_root, peers as known_peers, strategies as known_strategies
 from lab.errors import InputError, RunError
 from lab.outputs import Outputs
@@ -50,6 +51,8 @@ class Request:
     seed: int = workload.SEED_DEFAULT
     heap_kib: int = HEAP_KIB_DEFAULT
     operations_limit: Optional[int] = None
+    samples: int = 256
+    """How often a replay looks at its heap, for what is shown over time."""
     accel: str = "tcg"
     workers: int = 1
     stall_seconds: Optional[float] = None
@@ -130,7 +133,8 @@ class Measurement:
 
     async def _count(self, job: Job) -> Any:
         one = self._traces[job.trace]
-        words = ["run=replay", f"unit={self._request.unit}", *self._words(one)]
+        words = ["run=replay", f"unit={self._request.unit}", *self._words(one),
+                 f"samples={self._request.samples}"]
         machine = qemu.Machine(
             kernel=self._programs.program(f"los-{job.strategy}.elf"), append=" ".join(words),
             module=self._files.get(job.trace), count=self._request.unit == "instructions",
@@ -244,8 +248,9 @@ def _memory_mib(heap_kib: int, of: Trace) -> int:
 
 
 def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[str]],
-          workloads: Optional[str], seed: int, heap_kib: str, quick: bool, accel: str,
-          workers: Optional[int], stall_seconds: Optional[float]) -> Request:
+          workloads: Optional[str], seed: int, heap_kib: str, quick: bool,
+          samples: int, accel: str, workers: Optional[int],
+          stall_seconds: Optional[float]) -> Request:
     """Turn what the command line says into a request.
 
     Traces or workloads alone leave the other kind away; without either there are all of both,
@@ -260,7 +265,7 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
         strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),
         traces=trace.read_all(_chosen_traces(traces, workloads)),
         workloads=_chosen_workloads(traces, workloads, quick), seed=seed,
-        operations_limit=QUICK_OPERATIONS if quick else None, accel=accel,
+        operations_limit=QUICK_OPERATIONS if quick else None, samples=samples, accel=accel,
         workers=workers or len(os.sched_getaffinity(0)), stall_seconds=stall_seconds)
 
 
@@ -296,9 +301,21 @@ def chosen_heaps(text: Optional[str], known: Sequence[str], peers: Sequence[str]
     return list(dict.fromkeys([*chosen, *(peers if with_peers else ())]))
 
 
-def run(request: Request, outputs: Outputs) -> int:
-    """Carry out a comparison, write its files, and print its table."""
-    outputs.check([one.path for one in request.traces])
+@dataclass(frozen=True)
+class Gate:
+    """Earlier results, and by what share a figure may be worse than it was in them."""
+
+    path: Path
+    tolerance: Fraction
+
+
+def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
+    """Carry out a comparison, write its files, and print its table.
+
+    Returns 1 if something is worse than the gate allows.
+    """
+    outputs.check([*(one.path for one in request.traces), *([gate.path] if gate else [])])
+    old = baseline.read(gate.path) if gate else None
     console = Console(stderr=True)
     started = time.monotonic()
 
@@ -314,6 +331,9 @@ def run(request: Request, outputs: Outputs) -> int:
         request.workloads, seed=request.seed, heap_kib=request.heap_kib,
         operations_limit=request.operations_limit,
         program=build.program(f"host-{request.strategies[0]}"), directory=directory)])
+    if gate and old:
+        baseline.check(gate.path, old, _settings(request),
+                       {one.name: one.sha256 for one in request.traces})
     measurement = Measurement(request, build, directory)
     say(f"{len(request.strategies)} strategies on {_number_of(request)}, {request.heap_kib}"
         f" KiB: {measurement.plan.total} jobs on {request.workers} cores")
@@ -331,7 +351,11 @@ def run(request: Request, outputs: Outputs) -> int:
     outputs.write(document)
     table.show(document, sys.stdout)
     say(f"{outputs.json} and {outputs.html} written, {duration(time.monotonic() - started)} in all")
-    return 0
+    if not (gate and old):
+        return 0
+    comparison = baseline.Comparison(old, baseline.summary(document), gate.tolerance)
+    comparison.show(gate.path, sys.stdout)
+    return 1 if comparison.worse else 0
 
 
 def _number_of(request: Request) -> str:

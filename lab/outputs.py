@@ -36,7 +36,7 @@ class Outputs:
     """A document whose places for figures are filled in."""
 
     def check(self, inputs: Sequence[Path]) -> None:
-        """Raise InputError unless all can be written, and none is one of the traces `inputs`."""
+        """Raise InputError unless all can be written, and none is one of the files read."""
         written = [path for path in (self.json, self.html, self.csv, self.markdown) if path]
         results.check_writable(written)
         if self.markdown:
@@ -44,7 +44,7 @@ class Outputs:
             markdown.check(self.markdown)
         for path in written:
             if path.resolve() in {one.resolve() for one in inputs}:
-                raise InputError(f"{path}: cannot be written: it is one of the traces")
+                raise InputError(f"{path}: cannot be written: this comparison reads it")
 
     def write(self, document: Document) -> None:
         """Write all of them, or none."""

@@ -6,13 +6,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
-from lab import ROOT, results
+from lab import ROOT, build, results
 from lab.trace import Trace
 
 TRACE_TEXT = "1000\n2\n4\n1\na 0 64\na 1 100\nf 0\nr 1 200\n"
@@ -91,6 +92,15 @@ def schema_complaints(made: results.Document) -> list[str]:
     from jsonschema import Draft202012Validator
     validator = Draft202012Validator(json.loads(SCHEMA_FILE.read_text("utf-8")))
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(made)]
+
+
+def programs_missing() -> str:
+    """Why real kernels cannot be built and booted here; empty if they can."""
+    missing = [tool for tool in ("qemu-system-i386", "clang", "ld.lld", "nasm", "ninja", "gcc")
+               if not shutil.which(tool)]
+    if not os.access(build.meson(), os.X_OK):
+        missing.append("meson")
+    return f"not installed: {', '.join(missing)}" if missing else ""
 
 
 def script(path: Path, text: str) -> Path:

@@ -10,7 +10,6 @@ import importlib.util
 import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,8 +23,8 @@ from lab.compare import Measurement, Request
 from lab.errors import LabError, RunError
 from lab.schedule import Plan, carry_out
 from lab.tests.support import (TRACE_TEXT, children_of, end, eventually, fake_qemu, is_alive,
-                               path_with, raw_record, schema_complaints, script,
-                               temporary_directory, trace)
+                               path_with, programs_missing, raw_record, schema_complaints,
+                               script, temporary_directory, trace)
 
 STRATEGIES = ["bitmap", "next-fit", "best-fit"]
 PEERS = ["dlmalloc", "emmalloc"]
@@ -130,13 +129,26 @@ class BadInput(unittest.TestCase):
 
     def test_a_result_over_a_trace_is_refused(self) -> None:
         self.assertEqual(self.refusal("--traces", "good.rep", "--json", "good.rep"),
-                         "heaplab: error: good.rep: cannot be written: it is one of the traces\n")
+                         "heaplab: error: good.rep: cannot be written: this comparison reads it\n")
 
     def test_a_machine_without_kvm_is_told(self) -> None:
         with mock.patch.object(os, "access", return_value=False):
             self.assertEqual(self.refusal("--accel", "kvm"),
                              "heaplab: error: --accel kvm: /dev/kvm cannot be opened; leave the"
                              " option away to count instructions without it\n")
+
+    def test_a_bad_baseline_is_told(self) -> None:
+        self.assertEqual(self.refusal("--traces", "good.rep", "--baseline", "none.json"),
+                         "heaplab: error: none.json: the baseline cannot be read: No such file or"
+                         " directory\n")
+        (self.directory / "old.json").write_text("{}", "ascii")
+        self.assertEqual(self.refusal("--traces", "good.rep", "--baseline", "old.json", "--json",
+                                      "old.json"), "heaplab: error: old.json: cannot be written:"
+                         " this comparison reads it\n")
+
+    def test_a_tolerance_goes_with_a_baseline(self) -> None:
+        self.assertEqual(self.refusal("--tolerance", "0.1"),
+                         "heaplab: error: --tolerance goes with --baseline\n")
 
     def test_wrong_options_are_one_line(self) -> None:
         for arguments, words in (
@@ -147,6 +159,10 @@ class BadInput(unittest.TestCase):
                  "argument --time-limit: invalid number of seconds value: '-3'"),
                 (["--time-limit", "nan"],
                  "argument --time-limit: invalid number of seconds value: 'nan'"),
+                (["--tolerance", "-1"], "argument --tolerance: invalid share value: '-1'"),
+                (["--tolerance", "1/0"], "argument --tolerance: invalid share value: '1/0'"),
+                (["--samples", "4097"],
+                 "argument --samples: invalid number from 0 to 4096 value: '4097'"),
                 (["--traces"], "argument --traces: expected at least one argument")):
             with self.subTest(words):
                 self.assertEqual(self.refusal(*arguments), f"heaplab: error: {words};"
@@ -218,7 +234,7 @@ class Jobs(unittest.TestCase):
         with contextlib.suppress(RunError):
             self.measure(limit=3).records()
         words = (self.directory / "words").read_text("utf-8")
-        self.assertIn("-append run=replay unit=instructions operations=3 ", words)
+        self.assertIn("-append run=replay unit=instructions operations=3 samples=256 ", words)
         self.assertIn("-icount shift=0,sleep=off", words)
         search = (self.directory / "search").read_text("utf-8").split()
         self.assertEqual(search[:2], ["run=smallest", "operations=3"])
@@ -328,16 +344,7 @@ class Quickness(unittest.TestCase):
         self.assertGreaterEqual(compare._memory_mib(1024, trace(operations=2_000_000)), 250)
 
 
-def _missing() -> str:
-    """Why real kernels cannot be built and booted here; empty if they can."""
-    missing = [tool for tool in ("qemu-system-i386", "clang", "ld.lld", "nasm", "ninja", "gcc")
-               if not shutil.which(tool)]
-    if not os.access(build.meson(), os.X_OK):
-        missing.append("meson")
-    return f"not installed: {', '.join(missing)}" if missing else ""
-
-
-@unittest.skipIf(_missing(), _missing())
+@unittest.skipIf(programs_missing(), programs_missing())
 class RealKernels(unittest.TestCase):
     """compare as a person calls it, on real kernels in a real QEMU."""
 

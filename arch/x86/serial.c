@@ -3,6 +3,7 @@
 #include "serial.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "ports.h"
 
@@ -27,7 +28,11 @@ enum {
     SCRATCH_PATTERN = 0x5a,
 };
 
+/* Seconds, at a microsecond a read: longer than any reader at the other end should sleep. */
+enum { PATIENCE_READS = 5000000 };
+
 static bool present;
+static bool stuck; /* it was not ready for all that time: nobody waits for it again */
 
 void serial_init(void)
 {
@@ -44,11 +49,26 @@ void serial_init(void)
     port_write_byte(MODEM_CONTROL, READY_AND_REQUEST_TO_SEND);
 }
 
+static bool is_ready(void)
+{
+    return (port_read_byte(LINE_STATUS) & TRANSMITTER_EMPTY) != 0;
+}
+
+static bool becomes_ready(void)
+{
+    for (uint32_t left = stuck ? 1 : PATIENCE_READS; left > 0; left--) {
+        if (is_ready())
+            return true;
+        __asm__ volatile("pause");
+    }
+    return false;
+}
+
 void serial_put(char character)
 {
     if (!present)
         return;
-    while ((port_read_byte(LINE_STATUS) & TRANSMITTER_EMPTY) == 0)
-        __asm__ volatile("pause");
-    port_write_byte(DATA, (uint8_t)character);
+    stuck = !becomes_ready();
+    if (!stuck)
+        port_write_byte(DATA, (uint8_t)character);
 }

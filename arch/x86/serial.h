@@ -6,7 +6,10 @@
 /* Sets the port up; finds out whether there is one. */
 void serial_init(void);
 
-/* Waits until the port takes a character, and gives it one. '\n' is sent as it stands. */
+/*
+ * Waits until the port takes a character, and gives it one; '\n' is sent as it stands. A port
+ * that does not take one for seconds loses it, and whatever comes until it takes some again.
+ */
 void serial_put(char character);
 
 #endif

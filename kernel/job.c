@@ -92,6 +92,8 @@ static bool parse_word(struct text word, struct job *job)
     if (text_take_name(&word, "processors"))
         return text_number(word, &job->processors) && job->processors >= 1 &&
                job->processors <= JOB_PROCESSORS_MAX;
+    if (text_take_name(&word, "scale"))
+        return text_number(word, &job->scale) && job->scale > 0;
     if (text_take_name(&word, "samples"))
         return text_number(word, &job->samples) && job->samples <= JOB_SAMPLES_MAX;
     if (text_take_name(&word, "seed"))
@@ -127,8 +129,13 @@ static const char *refuse(struct text word)
 const char *job_parse(const char *command_line, struct job *job)
 {
     *job = (struct job){
-        .kind = JOB_TESTS, .operations = UINT32_MAX, .samples = 256, .seed = 1,
-        .processors = 1};
+        .kind = JOB_TESTS,
+        .operations = UINT32_MAX,
+        .scale = 1,
+        .samples = 256,
+        .seed = 1,
+        .processors = 1,
+    };
     struct text rest = text_of(command_line);
     struct text word = text_take_word(&rest);
     for (; word.next < word.end; word = text_take_word(&rest))

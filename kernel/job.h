@@ -26,6 +26,7 @@ struct job {
     bool placements;          /* write each placement to the machine's bulk output */
     bool costs;               /* the same with each cost, behind its placement if both are asked */
     uint32_t operations;      /* replay at most so many */
+    uint32_t scale;           /* every request is so many times as large */
     uint32_t samples;         /* over time, at most */
     uint32_t seed;            /* of the self-tests' random part, or of the workload */
     char workload[JOB_NAME_BYTES]; /* its name; empty: the trace is a boot module */

@@ -53,19 +53,26 @@ enum machine_status run_tests(const struct job *job)
     return failed == 0 ? MACHINE_DONE : MACHINE_FAILED;
 }
 
-const char *run_find_trace(const struct job *job, const struct boot_module *module,
-                           struct trace *trace)
+static const char *find_unscaled(const struct job *job, const struct boot_module *module,
+                                 struct trace *trace)
 {
     bool has_workload = job->workload[0] != '\0';
     if (has_workload && module != NULL)
         return "there are both a workload= and a boot module: which is to be replayed?";
     if (has_workload)
-        return workload_make(text_of(job->workload), job->seed, kheap()->region.arena_bytes,
-                             job->operations, trace);
+        return workload_make(text_of(job->workload), job->seed,
+                             kheap()->region.arena_bytes / job->scale, job->operations, trace);
     if (module == NULL)
         return "there is no trace: it is the first boot module, or named by workload=";
     const struct text text = {(const char *)module->start, (const char *)module->end};
     return trace_read(text, job->operations, trace);
+}
+
+const char *run_find_trace(const struct job *job, const struct boot_module *module,
+                           struct trace *trace)
+{
+    const char *wrong = find_unscaled(job, module, trace);
+    return wrong != NULL || job->scale == 1 ? wrong : trace_scale(trace, job->scale);
 }
 
 enum machine_status run_replay(const struct job *job, const struct boot_module *module)

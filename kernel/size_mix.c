@@ -23,7 +23,19 @@ enum {
     POWER_MAX = 65536,
     LARGE_MIN = 1024,
     LARGE_MAX = 16384,
+    WORDS_MAX = 1999,
+    S1_MIN = 100,
+    S1_MAX = 2000,
+    S2_LOG2_MAX = 9,
+    LARSON_MIN = 8,
+    LARSON_MAX = 999,
+    HALVING_LOG2_MIN = 2,
+    HALVING_LOG2_MAX = 9,
 };
+
+static const uint16_t eight_sizes[] = {24, 40, 72, 120, 200, 344, 600, 1000};
+static const uint16_t s3_sizes[] = {10, 12, 14, 16, 18, 20, 30, 40, 50, 60, 70, 80, 90, 100, 150,
+                                    200, 250, 500, 1000, 2000, 3000, 4000};
 
 /* Returns: a number from first to last. */
 static uint32_t draw_between(struct random *random, uint32_t first, uint32_t last)
@@ -88,12 +100,62 @@ static uint32_t draw_large(struct random *random)
     return draw_between(random, LARGE_MIN, LARGE_MAX);
 }
 
+static uint32_t draw_words(struct random *random)
+{
+    return draw_between(random, 1, WORDS_MAX);
+}
+
+static uint32_t draw_eight(struct random *random)
+{
+    return eight_sizes[random_below(random, sizeof(eight_sizes) / sizeof(eight_sizes[0]))];
+}
+
+static uint32_t draw_s1(struct random *random)
+{
+    return draw_between(random, S1_MIN, S1_MAX);
+}
+
+/* Returns: 0 half of the time, 1 half of the rest, and so on up to max. */
+static uint32_t draw_halving_number(struct random *random, uint32_t max)
+{
+    return (uint32_t)__builtin_ctz(random_word(random) | 1U << max);
+}
+
+static uint32_t draw_s2(struct random *random)
+{
+    return 1U << draw_halving_number(random, S2_LOG2_MAX);
+}
+
+static uint32_t draw_s3(struct random *random)
+{
+    return s3_sizes[random_below(random, sizeof(s3_sizes) / sizeof(s3_sizes[0]))];
+}
+
+static uint32_t draw_larson(struct random *random)
+{
+    return draw_between(random, LARSON_MIN, LARSON_MAX);
+}
+
+static uint32_t draw_halving(struct random *random)
+{
+    uint32_t log2 = HALVING_LOG2_MIN +
+                    draw_halving_number(random, HALVING_LOG2_MAX - HALVING_LOG2_MIN);
+    return draw_between(random, (1U << log2) + 1, 2U << log2);
+}
+
 const struct size_mix size_mixes[] = {
     {"kernel", 167, KERNEL_MAX, draw_kernel},
     {"small", (SMALL_MIN + SMALL_MAX) / 2, SMALL_MAX, draw_small},
     {"uniform", UNIFORM_MAX / 2, UNIFORM_MAX, draw_uniform},
     {"power", 133, POWER_MAX, draw_power},
     {"large", (LARGE_MIN + LARGE_MAX) / 2, LARGE_MAX, draw_large},
+    {"words", (1 + WORDS_MAX) / 2, WORDS_MAX, draw_words},
+    {"eight", 300, 1000, draw_eight},
+    {"s1", (S1_MIN + S1_MAX) / 2, S1_MAX, draw_s1},
+    {"s2", 6, 1 << S2_LOG2_MAX, draw_s2},
+    {"s3", 532, 4000, draw_s3},
+    {"larson", (LARSON_MIN + LARSON_MAX) / 2, LARSON_MAX, draw_larson},
+    {"halving", 27, 2 << HALVING_LOG2_MAX, draw_halving},
     {NULL, 0, 0, NULL},
 };
 

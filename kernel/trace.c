@@ -190,3 +190,15 @@ const char *trace_read(struct text text, uint32_t operations_max, struct trace *
     trace->peak_requested_bytes = reader.peak > UINT32_MAX ? UINT32_MAX : (uint32_t)reader.peak;
     return reader.wrong;
 }
+
+const char *trace_scale(struct trace *trace, uint32_t factor)
+{
+    for (uint32_t i = 0; i < trace->operation_count; i++) {
+        struct trace_operation *operation = &trace->operations[i];
+        if (__builtin_mul_overflow(operation->size, factor, &operation->size))
+            return "scale: a request would be larger than 32 bits can say";
+    }
+    if (__builtin_mul_overflow(trace->peak_requested_bytes, factor, &trace->peak_requested_bytes))
+        trace->peak_requested_bytes = UINT32_MAX;
+    return NULL;
+}

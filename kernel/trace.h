@@ -38,4 +38,10 @@ struct trace {
  */
 const char *trace_read(struct text text, uint32_t operations_max, struct trace *trace);
 
+/*
+ * Makes every request factor times as large.
+ * Returns: NULL; else what is wrong, in words, and the trace is void.
+ */
+const char *trace_scale(struct trace *trace, uint32_t factor);
+
 #endif

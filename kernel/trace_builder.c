@@ -11,9 +11,10 @@ static uint32_t power_of_two_above(uint32_t number)
     return power;
 }
 
-bool trace_builder_start(struct trace_builder *builder, struct trace *trace,
-                         uint32_t operations_max, uint32_t live_max)
+bool trace_builder_start(struct trace_builder *builder, uint32_t operations_max,
+                         uint32_t live_max)
 {
+    struct trace *trace = builder->trace;
     *trace = (struct trace){0};
     *builder = (struct trace_builder){
         .trace = trace,
@@ -22,8 +23,10 @@ bool trace_builder_start(struct trace_builder *builder, struct trace *trace,
     };
     trace->operations = scratch_alloc(operations_max * (uint32_t)sizeof(*trace->operations));
     builder->live = scratch_alloc(builder->live_max * (uint32_t)sizeof(*builder->live));
+    builder->places = scratch_alloc(builder->live_max * (uint32_t)sizeof(*builder->places));
     builder->free_ids = scratch_alloc(builder->live_max * (uint32_t)sizeof(*builder->free_ids));
-    return trace->operations != NULL && builder->live != NULL && builder->free_ids != NULL;
+    return trace->operations != NULL && builder->live != NULL && builder->places != NULL &&
+           builder->free_ids != NULL;
 }
 
 static void add(struct trace_builder *builder, struct trace_operation operation)
@@ -32,9 +35,16 @@ static void add(struct trace_builder *builder, struct trace_operation operation)
     trace->operations[trace->operation_count++] = operation;
 }
 
+/* place: counted from the first block there ever was. */
 static struct live_block *live_at(struct trace_builder *builder, uint32_t place)
 {
-    return &builder->live[(builder->first + place) & (builder->live_max - 1)];
+    return &builder->live[place & (builder->live_max - 1)];
+}
+
+static void put(struct trace_builder *builder, uint32_t place, struct live_block block)
+{
+    *live_at(builder, place) = block;
+    builder->places[block.id] = place;
 }
 
 static uint32_t take_id(struct trace_builder *builder)
@@ -52,18 +62,19 @@ static bool is_full(struct trace_builder *builder)
     return builder->overflowed;
 }
 
-void trace_builder_alloc(struct trace_builder *builder, uint32_t size)
+uint32_t trace_builder_alloc(struct trace_builder *builder, uint32_t size)
 {
     if (builder->live_count == builder->live_max)
         builder->overflowed = true;
     if (is_full(builder))
-        return;
+        return UINT32_MAX;
     struct live_block block = {.id = take_id(builder), .size = size};
-    *live_at(builder, builder->live_count++) = block;
+    put(builder, builder->first + builder->live_count++, block);
     builder->requested_bytes += size;
     if (builder->requested_bytes > builder->trace->peak_requested_bytes)
         builder->trace->peak_requested_bytes = builder->requested_bytes;
     add(builder, (struct trace_operation){.kind = TRACE_ALLOC, .id = block.id, .size = size});
+    return block.id;
 }
 
 static void add_free(struct trace_builder *builder, struct live_block block)
@@ -76,18 +87,31 @@ static void add_free(struct trace_builder *builder, struct live_block block)
     add(builder, (struct trace_operation){.kind = TRACE_FREE, .id = block.id});
 }
 
+static void free_at(struct trace_builder *builder, uint32_t place)
+{
+    uint32_t newest = builder->first + builder->live_count - 1;
+    struct live_block block = *live_at(builder, place);
+    put(builder, place, *live_at(builder, newest));
+    add_free(builder, block);
+}
+
 void trace_builder_free(struct trace_builder *builder, uint32_t age)
 {
-    uint32_t newest = builder->live_count - 1;
-    struct live_block *place = live_at(builder, newest - age);
-    struct live_block block = *place;
-    *place = *live_at(builder, newest);
-    add_free(builder, block);
+    free_at(builder, builder->first + builder->live_count - 1 - age);
+}
+
+void trace_builder_free_id(struct trace_builder *builder, uint32_t id)
+{
+    if (id >= builder->trace->id_count)
+        return;
+    uint32_t place = builder->places[id];
+    if (place - builder->first < builder->live_count && live_at(builder, place)->id == id)
+        free_at(builder, place);
 }
 
 void trace_builder_free_oldest(struct trace_builder *builder)
 {
-    struct live_block block = *live_at(builder, 0);
+    struct live_block block = *live_at(builder, builder->first);
     builder->first++;
     add_free(builder, block);
 }

@@ -17,20 +17,32 @@ from lab import results, trace
 from lab.errors import InputError, RunError
 from lab.trace import Trace
 
-FAMILIES = ("churn", "fifo", "lifo", "ramp", "fill")
-MIXES = ("kernel", "small", "uniform", "power", "large")
+FORMS = ("churn-MIX[-PERCENT]", "fifo-MIX[-PERCENT]", "lifo-MIX[-PERCENT]", "ramp-MIX[-PERCENT]",
+         "fill-MIX", "fixed-MIX-BLOCKS", "fixedfifo-MIX-BLOCKS", "fixedlifo-MIX-BLOCKS",
+         "knuth-MIX-LIFETIME", "alloctest[-SLOTS]", "mstress[-BLOCKS]", "rptest[-SLOTS]",
+         "holes-HOLES", "tlsf-TEST", "bestfit-SIZE-ROUNDS")
+"""What names look like; words in capitals but MIX and PERCENT are numbers above 0."""
+MIXES = ("kernel", "small", "uniform", "power", "large", "words", "eight", "s1", "s2", "s3",
+         "larson", "halving")
+COMMON_MIXES = MIXES[:5]
 LOADS = (50, 70, 85)
 SEED_DEFAULT = 1
 
-STANDARD = (*(f"churn-{mix}-{load}" for mix in MIXES for load in LOADS),
+STANDARD = (*(f"churn-{mix}-{load}" for mix in COMMON_MIXES for load in LOADS),
             "fifo-kernel-50", "lifo-kernel-50", "ramp-kernel-50",
-            *(f"fill-{mix}" for mix in MIXES))
+            *(f"fill-{mix}" for mix in COMMON_MIXES))
 """What a whole comparison replays."""
 
 ALL, NONE = "all", "none"
 
-_NAME = re.compile(rf"(?:(?!fill)(?:{'|'.join(FAMILIES)})-(?:{'|'.join(MIXES)})(?:-0*[1-9]\d?)?"
-                   rf"|fill-(?:{'|'.join(MIXES)}))", re.ASCII)
+
+def _pattern(form: str) -> str:
+    """A regular expression for names of this form."""
+    pattern = form.replace("[", "(?:").replace("]", ")?").replace("MIX", f"(?:{'|'.join(MIXES)})")
+    return re.sub(r"[A-Z]{2,}", r"0*[1-9]\\d{0,8}", pattern.replace("PERCENT", r"0*[1-9]\d?"))
+
+
+_NAME = re.compile("|".join(map(_pattern, FORMS)), re.ASCII)
 
 
 def chosen(text: str) -> list[str]:
@@ -44,8 +56,7 @@ def chosen(text: str) -> list[str]:
     for name in names:
         if not _NAME.fullmatch(name):
             raise InputError(
-                f"there is no workload {name!r}: a name is FAMILY-MIX or FAMILY-MIX-PERCENT, such"
-                f" as churn-kernel-85; families: {', '.join(FAMILIES)} (without PERCENT); mixes:"
+                f"there is no workload {name!r}; there are: {', '.join(FORMS)}; MIX is one of:"
                 f" {', '.join(MIXES)}; or {ALL}, or {NONE}")
     return list(dict.fromkeys(names))
 

@@ -14,7 +14,7 @@
 #include "size_mix.h"
 #include "workload.h"
 
-enum { MIB = 1024 * 1024, SCRATCH_BYTES = 64 * MIB, DRAWN = 200000, ID_MAX = 200000 };
+enum { MIB = 1024 * 1024, SCRATCH_BYTES = 64 * MIB, DRAWN = 200000, ID_MAX = 300000 };
 
 static uint8_t *scratch;
 
@@ -71,19 +71,32 @@ static struct played play(const struct trace *trace)
 
 /* --- cases --------------------------------------------------------------------------------- */
 
+static void assert_makes_a_valid_trace(const char *name)
+{
+    struct trace trace;
+    must_make(name, 3, &trace);
+    assert_int_equal(play(&trace).peak, trace.peak_requested_bytes);
+    if (trace.operation_count < 100 && strcmp(name, "tlsf-5") != 0)
+        fail_msg("%s has only %u operations", name, trace.operation_count);
+}
+
 static void every_name_makes_a_valid_trace(void **state)
 {
     (void)state;
-    static const char *const families[] = {"churn", "fifo", "lifo", "ramp", "fill"};
+    static const char *const forms[] = {
+        "churn-%s", "fifo-%s", "lifo-%s", "ramp-%s", "fill-%s", "fixed-%s-50",
+        "fixedfifo-%s-50", "fixedlifo-%s-50", "knuth-%s-40"};
+    static const char *const others[] = {
+        "alloctest", "alloctest-3", "mstress", "rptest", "rptest-2", "holes-1", "holes-3000",
+        "tlsf-1", "tlsf-2", "tlsf-3", "tlsf-4", "tlsf-5", "bestfit-8-9", "bestfit-32-40"};
     for (const struct size_mix *mix = size_mixes; mix->name != NULL; mix++)
-        for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+        for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
             char name[32];
-            struct trace trace;
-            snprintf(name, sizeof(name), "%s-%s", families[i], mix->name);
-            must_make(name, 3, &trace);
-            assert_int_equal(play(&trace).peak, trace.peak_requested_bytes);
-            assert_true(trace.operation_count >= 100);
+            snprintf(name, sizeof(name), forms[i], mix->name);
+            assert_makes_a_valid_trace(name);
         }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_makes_a_valid_trace(others[i]);
 }
 
 static void churn_holds_its_share_of_the_heap(void **state)
@@ -188,6 +201,111 @@ static void a_limit_counts_from_the_end_of_the_build_up(void **state)
     assert_int_equal(trace.operation_count - trace.build_up_operations, 1000);
 }
 
+/* --- simulations and benchmarks -------------------------------------------------------------- */
+
+static void fixed_keeps_its_number_of_blocks(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"fixed-s1-300", "fixedfifo-s1-300", "fixedlifo-s1-300"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct trace trace;
+        uint32_t live = 0;
+        must_make(names[i], 1, &trace);
+        assert_int_equal(trace.build_up_operations, 300 + 2 * 8 * 300);
+        for (uint32_t at = 0; at < trace.operation_count; at++) {
+            live += trace.operations[at].kind == TRACE_ALLOC ? 1 : UINT32_MAX;
+            assert_in_range(live, at < 300 ? at + 1 : 299, 300);
+        }
+    }
+}
+
+static void knuth_lets_each_block_live_for_its_time(void **state)
+{
+    (void)state;
+    static uint32_t born[ID_MAX];
+    enum { LIFETIME = 100 };
+    struct trace trace;
+    uint32_t now = 0;
+    uint64_t lives = 0, sum = 0, longest = 0;
+    must_make("knuth-s1-100", 1, &trace);
+    for (uint32_t i = 0; i < trace.operation_count; i++) {
+        if (trace.operations[i].kind == TRACE_ALLOC) {
+            born[trace.operations[i].id] = ++now; /* one each moment */
+            continue;
+        }
+        uint32_t lived = now + 1 - born[trace.operations[i].id];
+        assert_in_range(lived, 1, LIFETIME);
+        longest = lived > longest ? lived : longest;
+        sum += lived;
+        lives++;
+    }
+    assert_int_equal(longest, LIFETIME);
+    assert_in_range(sum * 100 / lives, LIFETIME * 50 - 20, LIFETIME * 50 + 120);
+}
+
+static void mstress_gives_everything_back(void **state)
+{
+    (void)state;
+    struct trace trace;
+    must_make("mstress", 1, &trace);
+    assert_int_equal(play(&trace).left, 0);
+    assert_int_equal(trace.operation_count, 2 * 8192);
+    assert_in_range(trace.peak_requested_bytes, MIB / 4, MIB);
+}
+
+static void a_fifth_of_alloctests_slots_takes_most_of_its_operations(void **state)
+{
+    (void)state;
+    struct trace trace;
+    uint32_t frees = 0;
+    must_make("alloctest-1000", 1, &trace);
+    assert_int_equal(trace.build_up_operations, 4000);
+    for (uint32_t i = 0; i < trace.operation_count; i++)
+        frees += trace.operations[i].kind == TRACE_FREE;
+    /* Slots toggle: as many frees as allocations, but for those that still hold a block. */
+    assert_in_range(trace.operation_count - 2 * frees, 300, 600);
+    assert_true(trace.id_count < 700);
+}
+
+/* --- adversaries ------------------------------------------------------------------------------- */
+
+static void holes_leaves_every_other_block(void **state)
+{
+    (void)state;
+    struct trace trace;
+    must_make("holes-100", 1, &trace);
+    assert_int_equal(trace.build_up_operations, 300);
+    for (uint32_t i = 0; i < 300; i++) {
+        const struct trace_operation *operation = &trace.operations[i];
+        assert_int_equal(operation->kind, i < 200 ? TRACE_ALLOC : TRACE_FREE);
+        assert_int_equal(operation->id, i < 200 ? i : 2 * (i - 200));
+        assert_int_equal(operation->size, i < 200 ? 56 : 0);
+    }
+    for (uint32_t i = 300; i < trace.operation_count; i++)
+        assert_int_equal(trace.operations[i].size, i % 2 == 0 ? 120 : 0);
+}
+
+static void tlsf_1_leaves_a_hole_for_every_other_block_but_the_last(void **state)
+{
+    (void)state;
+    struct trace trace;
+    uint32_t frees = 0;
+    must_make("tlsf-1", 1, &trace);
+    for (uint32_t i = 0; i < trace.build_up_operations; i++)
+        frees += trace.operations[i].kind == TRACE_FREE;
+    /* Of 16384 units two are the last hole; of the rest every other one, and that hole, are freed. */
+    assert_int_equal(frees, (16384 - 2) / 2 + 1);
+}
+
+static void bestfit_lets_little_live(void **state)
+{
+    (void)state;
+    struct trace trace;
+    must_make("bestfit-32-100", 1, &trace);
+    assert_true(trace.peak_requested_bytes <= 100 + 4 * 32);
+    assert_int_equal(trace.operation_count, 1 + 100 * 11 + 5 * 100 * 99);
+}
+
 static int compare_sizes(const void *left, const void *right)
 {
     uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
@@ -203,7 +321,10 @@ static void mixes_have_the_sizes_their_header_states(void **state)
     } rows[] = {
         {"kernel", 8, 100, 373, 4096}, {"small", 8, 36, 59, 64},
         {"uniform", 1, 512, 922, 1024}, {"power", 16, 32, 160, 65536},
-        {"large", 1024, 8704, 14848, 16384},
+        {"large", 1024, 8704, 14848, 16384}, {"words", 1, 1000, 1800, 1999},
+        {"eight", 24, 200, 1000, 1000},      {"s1", 100, 1050, 1810, 2000},
+        {"s2", 1, 1, 8, 512},                {"s3", 10, 80, 2000, 4000},
+        {"larson", 8, 503, 900, 999},        {"halving", 5, 8, 45, 1024},
     };
     static uint32_t sizes[DRAWN];
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -219,7 +340,7 @@ static void mixes_have_the_sizes_their_header_states(void **state)
         assert_in_range(sizes[DRAWN - 1], rows[i].most / 20 * 17, rows[i].most);
         assert_in_range(sizes[DRAWN / 2] * 100 / rows[i].median, 97, 103);
         assert_in_range(sizes[DRAWN / 10 * 9] * 100 / rows[i].ninetieth, 97, 103);
-        assert_in_range(sum / DRAWN * 100 / mix->mean_bytes, 96, 104);
+        assert_in_range(sum * 100 / DRAWN, mix->mean_bytes * 96 - 50, mix->mean_bytes * 104 + 50);
     }
 }
 
@@ -229,15 +350,18 @@ static void a_wrong_name_is_refused_with_the_right_ones(void **state)
     static const char *const wrong_names[] = {
         "churn", "churn-", "kernel-50", "churn-kernels", "churn-kernel-0", "churn-kernel-100",
         "churn-kernel-5x", "churn-kernel-50-", "churn-kernel-", "churn-kernel-50-1", "fill-kernel-50", "-kernel",
+        "", "fixed-kernel", "fixed-kernel-0", "fixed-10-kernel", "knuth-s4-10", "tlsf", "tlsf-0",
+        "tlsf-6", "bestfit-32", "bestfit-7-10", "bestfit-32-5001", "rptest-x", "mstress-",
+        "alloctest-kernel-10",
     };
     for (size_t i = 0; i < sizeof(wrong_names) / sizeof(wrong_names[0]); i++) {
         struct trace trace;
         const char *wrong = make(wrong_names[i], 1, MIB, &trace);
         if (wrong == NULL)
             fail_msg("%s was not refused", wrong_names[i]);
-        assert_non_null(strstr(wrong, "FAMILY-MIX-PERCENT"));
-        assert_non_null(strstr(wrong, "churn fifo lifo ramp fill"));
-        assert_non_null(strstr(wrong, "kernel small uniform power large"));
+        assert_non_null(strstr(wrong, "churn-MIX[-PERCENT] fifo-MIX[-PERCENT]"));
+        assert_non_null(strstr(wrong, "tlsf-TEST bestfit-SIZE-ROUNDS; MIX is one of: kernel small"));
+        assert_non_null(strstr(wrong, "larson halving"));
     }
 }
 
@@ -262,6 +386,13 @@ int main(void)
         cmocka_unit_test(fill_asks_for_more_than_heap_and_side_array_hold),
         cmocka_unit_test(the_same_seed_makes_the_same_trace),
         cmocka_unit_test(a_limit_counts_from_the_end_of_the_build_up),
+        cmocka_unit_test(fixed_keeps_its_number_of_blocks),
+        cmocka_unit_test(knuth_lets_each_block_live_for_its_time),
+        cmocka_unit_test(mstress_gives_everything_back),
+        cmocka_unit_test(a_fifth_of_alloctests_slots_takes_most_of_its_operations),
+        cmocka_unit_test(holes_leaves_every_other_block),
+        cmocka_unit_test(tlsf_1_leaves_a_hole_for_every_other_block_but_the_last),
+        cmocka_unit_test(bestfit_lets_little_live),
         cmocka_unit_test(mixes_have_the_sizes_their_header_states),
         cmocka_unit_test(a_wrong_name_is_refused_with_the_right_ones),
         cmocka_unit_test(too_little_memory_is_said),

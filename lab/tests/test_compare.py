@@ -111,8 +111,8 @@ class BadInput(unittest.TestCase):
 
     def test_an_unknown_workload_is_told_with_the_form_of_names(self) -> None:
         self.assertRegex(self.refusal("--workloads", "churn-kernel-50,churn"),
-                         r"heaplab: error: there is no workload 'churn': a name is FAMILY-MIX or"
-                         r" FAMILY-MIX-PERCENT, .*; or all, or none\n\Z")
+                         r"heaplab: error: there is no workload 'churn'; there are:"
+                         r" churn-MIX\[-PERCENT\], .*; or all, or none\n\Z")
 
     def test_a_seed_is_a_number_above_zero(self) -> None:
         self.assertIn("argument --seed: invalid seed from 1 to 4294967295 value: '0'",

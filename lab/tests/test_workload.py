@@ -11,16 +11,24 @@ from lab.tests.support import script, temporary_directory, trace
 from lab.trace import Trace
 
 
-def _named(path: str) -> list[str]:
-    """The names that open the lines of a C table."""
-    return re.findall(r'\{"(\w+)", ', (ROOT / path).read_text("utf-8"))
+def _named(name: str) -> list[str]:
+    """The names in a C file's tables; what begins with a capital is none."""
+    return re.findall(r'\{"([a-z]\w*)",', (ROOT / "kernel" / f"{name}.c").read_text("utf-8"))
 
 
 class Names(unittest.TestCase):
 
     def test_families_and_mixes_are_the_kernels(self) -> None:
-        self.assertEqual(_named("kernel/workload.c"), list(workload.FAMILIES))
-        self.assertEqual(_named("kernel/size_mix.c"), list(workload.MIXES))
+        tables = re.findall(r"workload_\w+(?=[,}])", (ROOT / "kernel" / "workload.c").read_text())
+        self.assertEqual([name for table in tables for name in _named(table)],
+                         [re.split(r"\W", form)[0] for form in workload.FORMS])
+        self.assertEqual(_named("size_mix"), list(workload.MIXES))
+
+    def test_every_form_makes_names(self) -> None:
+        names = ["churn-s1", "fifo-larson-09", "fill-halving", "fixed-words-500", "knuth-s1-1000",
+                 "alloctest", "alloctest-100", "mstress", "rptest-7", "holes-32", "tlsf-5",
+                 "bestfit-32-500"]
+        self.assertEqual(workload.chosen(",".join(names)), names)
 
     def test_all_are_the_standard_ones_and_none_is_none(self) -> None:
         self.assertEqual(workload.chosen("all"), list(workload.STANDARD))
@@ -33,12 +41,14 @@ class Names(unittest.TestCase):
 
     def test_wrong_names_are_told_with_the_form(self) -> None:
         for name in ("", "churn", "churn-kernel-0", "churn-kernel-100", "churn-kernel-",
-                     "fill-kernel-50", "churn-kernels", "linux-boot", "churn-kernel-\u0665"):
+                     "fill-kernel-50", "churn-kernels", "linux-boot", "churn-kernel-\u0665",
+                     "fixed-s1", "fixed-s1-0", "knuth-100-s1", "tlsf", "tlsf-1-2", "alloctest-s1",
+                     "bestfit-32", "churn-", "-"):
             with self.subTest(name), self.assertRaises(InputError) as refused:
                 workload.chosen(f"fill-small,{name}")
             self.assertTrue(refused.exception.message.startswith(
-                f"there is no workload '{name}': a name is FAMILY-MIX or FAMILY-MIX-PERCENT, such"
-                " as churn-kernel-85; families: churn, fifo, lifo, ramp, fill (without PERCENT)"))
+                f"there is no workload '{name}'; there are: churn-MIX[-PERCENT],"
+                " fifo-MIX[-PERCENT], "))
 
 
 class Making(unittest.TestCase):

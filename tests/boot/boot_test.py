@@ -191,10 +191,19 @@ class BadBoots(InScratch):
                           self.write("any.rep", "1\n1\n1\n1\na 0 8\n"))
 
     def test_an_unknown_workload_gets_the_names_there_are(self):
-        self.assert_error("workload: a name is FAMILY-MIX or FAMILY-MIX-PERCENT, PERCENT from 1 to"
-                          " 99; families: churn fifo lifo ramp fill (without PERCENT); mixes:"
-                          " kernel small uniform power large", "--append",
+        self.assert_error("workload: there is none of that name; there are: churn-MIX[-PERCENT]"
+                          " fifo-MIX[-PERCENT] lifo-MIX[-PERCENT] ramp-MIX[-PERCENT] fill-MIX"
+                          " fixed-MIX-BLOCKS fixedfifo-MIX-BLOCKS fixedlifo-MIX-BLOCKS"
+                          " knuth-MIX-LIFETIME alloctest[-SLOTS] mstress[-BLOCKS] rptest[-SLOTS]"
+                          " holes-HOLES tlsf-TEST bestfit-SIZE-ROUNDS; MIX is one of: kernel small"
+                          " uniform power large words eight s1 s2 s3 larson halving", "--append",
                           "run=replay workload=churn-kernels")
+
+    def test_a_scale_that_is_none_or_too_large_is_told(self):
+        self.assert_error("command line: 'scale=0' is no word this kernel knows, or its value is"
+                          " out of range", "--append", "run=replay workload=tlsf-3 scale=0")
+        self.assert_error("scale: a request would be larger than 32 bits can say", "--append",
+                          "run=replay workload=tlsf-3 scale=300000000")
 
     def test_a_processor_that_is_too_old_is_told_what_it_lacks(self):
         for model, missing in (("486,level=0", "PSE TSC CMOV SSE2"), ("486", "TSC CMOV SSE2"),
@@ -325,15 +334,19 @@ class Replays(InScratch):
         self.assertEqual(sum(each[-100:]), record["cost"]["total"])
 
     def test_a_workload_is_the_same_in_kernel_and_host_and_as_a_trace(self):
-        words = ["run=replay", "samples=0", "workload=churn-uniform-70", "seed=5"]
-        status, said = boot("--append", " ".join(words))
-        self.assertEqual(status, DONE, said)
-        on_host = self.on_host(*words)
-        text = self.on_host("run=print", *words[2:])
-        from_text = self.on_host("run=replay", "samples=0", self.write("made.rep", text))
-        hashes = {re.search(r'"placement_hash":"(\w+)"', one)[1]
-                  for one in (said, on_host, from_text)}
-        self.assertEqual(len(hashes), 1, hashes)
+        for made in (["workload=churn-uniform-70", "seed=5"], ["workload=rptest", "operations=99"],
+                     ["workload=knuth-s2-50", "scale=16", "operations=900"],
+                     ["workload=bestfit-16-12", "scale=64"]):
+            with self.subTest(made):
+                words = ["run=replay", "samples=0", *made]
+                status, said = boot("--append", " ".join(words))
+                self.assertEqual(status, DONE, said)
+                on_host = self.on_host(*words)
+                text = self.on_host("run=print", *made)
+                from_text = self.on_host("run=replay", "samples=0", self.write("made.rep", text))
+                hashes = {re.search(r'"placement_hash":"(\w+)"', one)[1]
+                          for one in (said, on_host, from_text)}
+                self.assertEqual(len(hashes), 1, hashes)
 
     def on_host(self, *arguments: object) -> str:
         return subprocess.run([HOSTS / f"host-{STRATEGY}", *map(str, arguments)], check=True,

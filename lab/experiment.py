@@ -37,7 +37,7 @@ REPEATABLE = (KERNEL, HOST, LAB)
 """Machines on which two runs give the same record, to the last digit."""
 
 STALL_SECONDS = 120.0
-HANG_SECONDS = 10.0
+HANG_SECONDS = 6.0
 """How long a boot may stand still; and one whose heap was damaged on purpose."""
 
 NO_PLACEMENT = 0xFFFFFFFF

@@ -18,6 +18,8 @@ class Scale:
     """How much is measured: all, or with --quick little of everything."""
 
     quick: bool = False
+    cachegrind: bool = True
+    """Whether valgrind is there."""
 
     @property
     def operations(self) -> int:

@@ -15,7 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lab import process, results
+from lab import cachegrind, process, results
 from lab.answer import pages
 from lab.answer.chapter import Scale
 from lab.errors import InputError
@@ -66,7 +66,8 @@ def run(page: Path, json_path: Optional[Path], quick: bool, workers: Optional[in
     _check(page, json_path)
     console = Console(stderr=True)
     started = time.monotonic()
-    made = measure(Scale(quick), workers or len(os.sched_getaffinity(0)), console)
+    made = measure(Scale(quick, cachegrind.is_there()),
+                   workers or len(os.sched_getaffinity(0)), console)
     results.write_files({json_path: to_json(made), **pages.files(made, page, json_path)})
     show(made, lambda renderable: Console(file=sys.stdout, width=100).print(renderable))
     console.print(f"heaplab: {page} and {json_path} written,"

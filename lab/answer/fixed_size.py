@@ -18,6 +18,7 @@ HEAPS = (NAIVE, "next-fit", "best-fit", "worst-fit", "free-list", "boundary-tag"
          "buddy", "slab", "half-fit", "tlsf", "boundary-map")
 MIXES = ("kernel", "small", "uniform", "power", "large")
 HEAP_BYTES = 1024 * 1024
+MUCH = 0.1
 SHOWN = (NAIVE, "buddy", "tlsf", "boundary-map")
 
 
@@ -47,7 +48,8 @@ def tell(records: Records, scale: Scale) -> Telling:
     return Telling(
         finding=f"first failure at {100 * naive[lowest]:.0f} % requested ({lowest} sizes) to"
         f" {100 * naive[highest]:.0f} % ({highest})",
-        verdict="when it fails depends on the sizes",
+        verdict="when it fails depends on the sizes" if naive[highest] - naive[lowest] > MUCH
+        else "much the same for all sizes",
         words={"mixes": MIXES, "naive": naive, "lowest": lowest, "highest": highest, "best": best,
                "first": first, "seeds": len(scale.seeds),
                "rows": [(name, [statistics.mean(shares[name][mix]) for mix in MIXES])

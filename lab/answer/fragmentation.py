@@ -75,7 +75,8 @@ def tell(records: Records, scale: Scale) -> Telling:
     return Telling(
         finding=f"needs {failure['size'] / 1024:.1f} KiB; {failure['free'] / 1024:.0f} KiB free in"
         f" {failure['holes']} holes, the largest {failure['largest'] / 1024:.1f} KiB",
-        verdict="fails with memory to spare",
+        verdict="fails with memory to spare" if failure["free"] > 2 * failure["size"]
+        else "fails because it is full",
         words={"failure": failure, "rows": rows, "percent": PERCENT, "failures": kernel["failures"],
                "heap_bytes": kernel["heap_kib"] * 1024,
                "serving": [strategy for strategy, failed, _, _ in rows if not failed]},

@@ -20,6 +20,7 @@ ABOUT = About(
     " again.")
 
 PERCENT = 50
+GOOD_FIT = 0.99
 BINS = 64
 HOLES_EVERY = 64
 """Holes are looked at before each so-manieth operation."""
@@ -123,19 +124,20 @@ def tell(records: Records, scale: Scale) -> Telling:
     total, over_used = sum(digest["steps"]), sum(digest["steps_over_used"])
     quarter = BINS // 4
     holes, others = _hole_bytes(digest), _hole_bytes(records[_holes_of_next_fit(scale)]["digest"])
+    front_hole, back_hole = _mean_hole(digest, 0, quarter), _mean_hole(digest, quarter, BINS)
     tight = {strategy: [_tightness(records[_smallest(strategy, mix, scale)]) for mix in MIXES]
              for strategy in POLICIES}
     inferior = all(tight["next-fit"][place] < tight[NAIVE][place] for place in range(len(MIXES)))
     return Telling(
         finding=f"{total / digest['searches']:,.0f} blocks looked at for one kmalloc;"
         f" {100 * over_used / total:.0f} % of them live",
-        verdict="the same ground is searched over and over",
+        verdict="the same ground is searched over and over" if model.r_squared > GOOD_FIT
+        else "not shown",
         words={
             "per_search": total / digest["searches"], "used_share": over_used / total,
             "quarter_share": sum(digest["steps"][:quarter]) / total, "model": model,
             "percent": PERCENT, "mixes": MIXES, "tight": tight, "inferior": inferior,
-            "front_hole": _mean_hole(digest, 0, quarter),
-            "back_hole": _mean_hole(digest, quarter, BINS),
+            "front_hole": front_hole, "back_hole": back_hole,
             "costs": {strategy: records[_counted(strategy, scale, PERCENT)]["malloc"]
                       for strategy in POLICIES},
             "mean": mean,

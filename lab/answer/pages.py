@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any, Mapping, Sequence
 
 import jinja2
 
-from lab.answer import (fixed_size, fragmentation, front, linear_search, rounding, worst_case)
+from lab.answer import (byte_map, constructed, contents, fixed_size, fragmentation, front, leak,
+                        linear_search, processors, rounding, trust, worst_case)
 from lab.answer.chapter import Records, Scale, Telling
 from lab.experiment import Experiment
 
 CHAPTERS: Sequence[ModuleType] = (
-    linear_search, worst_case, rounding, fragmentation, front, fixed_size)
+    linear_search, worst_case, rounding, fragmentation, front, byte_map, trust, fixed_size, leak,
+    contents, processors, constructed)
 SCHEMA = "los-heap-lab/answer"
 VERSION = 1
 
@@ -56,7 +59,7 @@ def document(scale: Scale, answers: Mapping[str, Any], build: Mapping[str, Any],
     for chapter in CHAPTERS:
         for one in dict.fromkeys(chapter.experiments(scale)):
             numbers.setdefault(one, []).append(chapter.ABOUT.number)
-    return {"schema": SCHEMA, "version": VERSION, "settings": {"quick": scale.quick},
+    return {"schema": SCHEMA, "version": VERSION, "settings": dataclasses.asdict(scale),
             "build": dict(build),
             "records": [_record(one, chapters, answers[one.key])
                         for one, chapters in numbers.items()],
@@ -70,6 +73,7 @@ def _environment() -> jinja2.Environment:
     made.filters.update(
         whole=lambda value: f"{value:,.0f}", one=lambda value: f"{value:,.1f}",
         two=lambda value: f"{value:,.2f}", four=lambda value: f"{value:.4f}",
+        in_words=lambda value, words: words.format(value),
         percent=lambda share: f"{100 * share:.1f} %", kib=lambda value: f"{value / 1024:,.1f}",
         listed=_listed)
     return made
@@ -84,7 +88,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def chapters(made: Mapping[str, Any]) -> list[Chapter]:
     """All chapters of a document, told from its records."""
-    scale = Scale(quick=made["settings"]["quick"])
+    scale = Scale(**made["settings"])
     results = {record["key"]: record["result"] for record in made["records"]}
     environment = _environment()
     told = []

@@ -24,6 +24,7 @@ OTHERS = ("tlsf", "boundary-map")
 SAMPLES = 64
 CLASSES_BYTES = (16, 32, 64, 128, 256, 512, 1024, 1 << 32)
 """Requests are counted by size: up to so many bytes."""
+MUCH = 0.1
 _COLOURS = (draw.SKY, draw.GREEN, draw.ORANGE, draw.VERMILION)
 
 
@@ -121,7 +122,7 @@ def tell(records: Records, scale: Scale) -> Telling:
     return Telling(
         finding=f"{100 * least[1][-1]:.0f} to {100 * worst[1][-1]:.0f} % of the memory handed out"
         " is rounding",
-        verdict="wasteful for small requests",
+        verdict="wasteful for small requests" if worst[1][-1] > MUCH else "hardly matters",
         words={
             "steps": STEPS_BYTES, "others": OTHERS, "rows": rows, "worst": worst,
             "map_shares": [1 / (step + 1) for step in STEPS_BYTES],

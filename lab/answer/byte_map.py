@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Chapter 6: a byte of side array where a bit would do, and what that does to a cache."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from lab import cachegrind
+from lab.answer import draw
+from lab.answer.chapter import NAIVE, About, Records, Scale, Telling, churn
+from lab.experiment import CACHEGRIND, KERNEL, PROCESSOR, Experiment
+
+ABOUT = About(
+    6, "byte-map", "A byte where a bit would do",
+    "The map is eight times as large as it need be, and a search drags all of it through the"
+    " cache.")
+
+MAPS = ("byte", "word", "bit")
+MAP_NAMES = {"byte": "a byte a block, one by one", "word": "the same bytes, four at a time",
+             "bit": "a bit a block, 32 at a time"}
+HEAPS = (NAIVE, "tlsf", "boundary-map")
+PERCENT = 50
+BITS = 8
+
+
+def _scan(machine: str) -> Experiment:
+    return Experiment(machine, NAIVE, "run=experiment experiment=map-scan")
+
+
+def _sizes_kib(scale: Scale) -> tuple[int, ...]:
+    """The larger one's map is larger than the simulated first-level cache."""
+    return (1024,) if scale.quick else (1024, 4096)
+
+
+def _cached(strategy: str, scale: Scale, heap_kib: int) -> Experiment:
+    return churn(CACHEGRIND, strategy, scale, PERCENT, heap_kib=heap_kib)
+
+
+def _timed(strategy: str, scale: Scale) -> Experiment:
+    return churn(PROCESSOR, strategy, scale, PERCENT)
+
+
+def _counted(strategy: str, scale: Scale) -> Experiment:
+    return churn(KERNEL, strategy, scale, PERCENT)
+
+
+def experiments(scale: Scale) -> list[Experiment]:
+    made = [_scan(KERNEL), _scan(PROCESSOR)]
+    for strategy in HEAPS:
+        made += [_counted(strategy, scale), _timed(strategy, scale)]
+        if scale.cachegrind:
+            made += [_cached(strategy, scale, heap_kib) for heap_kib in _sizes_kib(scale)]
+    return made
+
+
+def _misses(records: Records, scale: Scale, strategy: str, heap_kib: int) -> dict[str, float]:
+    """cachegrind's events of the heap's own functions, per operation of the workload."""
+    raw = records[_cached(strategy, scale, heap_kib)]
+    return {event: raw["cachegrind"][event] / raw["operations"] for event in cachegrind.EVENTS}
+
+
+def tell(records: Records, scale: Scale) -> Telling:
+    counted, timed = records[_scan(KERNEL)], records[_scan(PROCESSOR)]
+    blocks = counted["blocks"]
+    lines = {"byte": blocks // cachegrind.LINE_BYTES,
+             "bit": blocks // BITS // cachegrind.LINE_BYTES}
+    ratios = [(strategy, _ratio(records, scale, strategy, KERNEL, _counted),
+               _ratio(records, scale, strategy, PROCESSOR, _timed)) for strategy in HEAPS[1:]]
+    return Telling(
+        finding=f"{counted['byte'] / counted['bit']:.0f} times the instructions of a map of bits;"
+        f" {lines['byte']} cache lines instead of {lines['bit']}",
+        verdict="a bit would do, and more cheaply",
+        words={
+            "blocks": blocks, "lines": lines, "line_bytes": cachegrind.LINE_BYTES,
+            "map_bytes": {"byte": blocks, "bit": blocks // BITS}, "names": MAP_NAMES,
+            "scans": [(name, counted[name], timed[name] / timed["bit"]) for name in MAPS],
+            "ratios": ratios, "kinder": all(1 < time < count for _, count, time in ratios),
+            "overflows": _overflows(records, scale), "cachegrind": scale.cachegrind,
+            "level_1_kib": cachegrind.LEVEL_1_BYTES // 1024,
+            "misses": [(strategy, heap_kib, _misses(records, scale, strategy, heap_kib))
+                       for heap_kib in _sizes_kib(scale) for strategy in HEAPS]
+            if scale.cachegrind else [],
+        },
+        figures={"scan": _figure(counted, timed)})
+
+
+def _overflows(records: Records, scale: Scale) -> bool:
+    """Whether the largest map missed the cache ten times as often as the smallest."""
+    if not scale.cachegrind:
+        return False
+    misses = [_misses(records, scale, NAIVE, heap_kib)["D1mr"] for heap_kib in _sizes_kib(scale)]
+    return misses[-1] > 10 * misses[0]
+
+
+def _ratio(records: Records, scale: Scale, strategy: str, machine: str, experiment: Any) -> float:
+    """How many times the other heap's median kmalloc the naive one costs."""
+    naive, other = (records[experiment(name, scale)]["malloc"]["p50"]
+                    for name in (NAIVE, strategy))
+    return float(naive / other)
+
+
+def _figure(counted: Mapping[str, Any], timed: Mapping[str, Any]) -> str:
+    with draw.sheet(1, 2.2) as sheet:
+        (axes,) = sheet.panels
+        for offset, (raw, label, colour) in enumerate((
+                (counted, "instructions, counted", draw.BLUE),
+                (timed, "cycles of the processor this was run on", draw.ORANGE))):
+            values = [raw[name] / raw["bit"] for name in MAPS]
+            rows = [place + 0.4 * (offset - 0.5) for place in range(len(MAPS))]
+            axes.barh(rows, values, 0.36, color=colour, label=label)
+            for row, value in zip(rows, values):
+                axes.annotate(f"{value:.1f}", (value, row), xytext=(3, 0), va="center",
+                              textcoords="offset points", fontsize=8.5)
+        axes.set_yticks(range(len(MAPS)), [MAP_NAMES[name] for name in MAPS])
+        axes.set_ylim(len(MAPS) - 0.5, -0.5)
+        axes.grid(axis="y", visible=False)
+        axes.margins(x=0.12)
+        axes.set_title("To find the last block of a full map")
+        axes.set_xlabel("times what a map of bits costs")
+        axes.legend(loc="lower right")
+    return sheet.svg

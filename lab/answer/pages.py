@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Mapping, Sequence
 
 import jinja2
+import matplotlib
 
 from lab.answer import (byte_map, constructed, contents, fixed_size, fragmentation, front, leak,
                         linear_search, processors, rounding, trust, worst_case)
@@ -60,10 +61,15 @@ def document(scale: Scale, answers: Mapping[str, Any], build: Mapping[str, Any],
         for one in dict.fromkeys(chapter.experiments(scale)):
             numbers.setdefault(one, []).append(chapter.ABOUT.number)
     return {"schema": SCHEMA, "version": VERSION, "settings": dataclasses.asdict(scale),
-            "build": dict(build),
+            "build": {"programs": dict(build), "figures": figures_by()},
             "records": [_record(one, chapters, answers[one.key])
                         for one, chapters in numbers.items()],
             "host": dict(host)}
+
+
+def figures_by() -> str:
+    """What draws the figures: another version draws them a little differently."""
+    return f"matplotlib {matplotlib.__version__}"
 
 
 def _environment() -> jinja2.Environment:
@@ -109,7 +115,6 @@ def files(made: Mapping[str, Any], page: Path, json_path: Path) -> dict[Path, st
     pictures = page.with_suffix("")
     text = _environment().get_template("answer.md").render(
         chapters=told, pictures=pictures.name, quick=made["settings"]["quick"],
-        build=made["build"], host=made["host"],
         results=os.path.relpath(json_path.absolute(), page.absolute().parent))
     return {page: text, **{pictures / f"{one.slug}-{name}.svg": svg
                            for one in told for name, svg in one.telling.figures.items()}}

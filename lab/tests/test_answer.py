@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
+import re
 import unittest
+from typing import Any
 from unittest import mock
 
-from lab import __main__ as command
-from lab.answer import command as answer, fit, worst_case
+from lab import ROOT, __main__ as command, process
+from lab.answer import command as answer, fit, pages, processors, worst_case
 from lab.answer.chapter import Records, Scale
 from lab.errors import RunError
-from lab.experiment import KERNEL, Experiment
+from lab.experiment import CACHEGRIND, KERNEL, REPEATABLE, Builds, Experiment, Laboratory
+from lab.schedule import carry_out
 from lab.tests.support import temporary_directory
 
 
@@ -50,6 +54,89 @@ class BadInput(unittest.TestCase):
                          " /dev/null/answer.md: cannot be written: /dev/null is not a directory\n")
         self.assertEqual(self.refusal("--out", "a.md", "--json", "a.md"), "heaplab: error: a.md:"
                          " two results cannot be written to the same file\n")
+
+
+class Committed(unittest.TestCase):
+    """docs/answer.md: its words follow from its records, and its records are still so."""
+
+    PAGE = ROOT / "docs" / "answer.md"
+    RECORDS = ROOT / "docs" / "answer" / "results.json"
+    document: dict[str, Any]
+    REMEDY = "write it anew: ./heaplab answer --out docs/answer.md"
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.document = json.loads(cls.RECORDS.read_text("utf-8"))
+
+    def test_page_and_figures_are_what_the_records_say(self) -> None:
+        made = pages.files(self.document, self.PAGE, self.RECORDS)
+        same_figures = self.document["build"]["figures"] == pages.figures_by()
+        for path, text in made.items():
+            if path.suffix == ".md" or same_figures:
+                with self.subTest(path.name):
+                    self.assertEqual(path.read_text("utf-8"), text, self.REMEDY)
+        if not same_figures:
+            self.skipTest(f"the figures were drawn by {self.document['build']['figures']}, here"
+                          f" is {pages.figures_by()}; the words agree")
+
+    def test_no_figure_lies_about_unused(self) -> None:
+        made = pages.files(self.document, self.PAGE, self.RECORDS)
+        self.assertEqual(set(self.RECORDS.parent.glob("*.svg")),
+                         {path for path in made if path.suffix == ".svg"})
+
+    def test_it_is_the_whole_and_not_the_quick_one(self) -> None:
+        self.assertEqual(self.document["settings"], {"quick": False, "cachegrind": True})
+
+    def test_each_chapter_has_all_its_parts(self) -> None:
+        text = self.PAGE.read_text("utf-8")
+        chapters = re.split(r'<a id="', text)[1:]
+        self.assertEqual(len(chapters), len(pages.CHAPTERS))
+        for module, chapter in zip(pages.CHAPTERS, chapters):
+            with self.subTest(module.ABOUT.slug):
+                parts = ["**Claim.**", "**Experiment.**", "**Cure", "*Verdict: "]
+                parts += ["**Numbers.**", "\n![", ".svg)"] if module is not processors else []
+                for part in parts:
+                    self.assertIn(part, chapter)
+
+    def test_a_quick_part_of_the_records_comes_out_again(self) -> None:
+        committed = {record["key"]: record["result"] for record in self.document["records"]}
+        chosen = [one for one in pages.experiments(Scale())
+                  if one.machine in REPEATABLE and one.effort <= 3000 and one.heap_kib == 1024
+                  and one.hardening == "off" and "died" not in committed[one.key]]
+        builds = Builds(chosen)
+        builds.prepare(print)
+        if builds.provenance() != self.document["build"]["programs"]:
+            self.skipTest("the committed records were taken with other compilers or flags")
+        laboratory = Laboratory(chosen, builds, self.enterContext(temporary_directory()))
+        process.wait_for(carry_out(laboratory.plan, len(os.sched_getaffinity(0)),
+                                   laboratory.perform, mock.Mock()))
+        self.assertGreater(len(chosen), 100)
+        for one in chosen:
+            answer = json.loads(json.dumps(laboratory.answers[one.key]))
+            with self.subTest(one.key):
+                self.assertEqual(answer, committed[one.key], self.REMEDY)
+
+
+class Words(unittest.TestCase):
+    """The templates' own words."""
+
+    # What the project is made of, and may be said without having been measured.
+    CONSTANTS = {"1", "2", "3", "6", "7", "8", "9", "11", "12", "16", "32", "64", "100", "1,000",
+                 "4,096", "1977", "1994", "4"}
+
+    def test_no_figure_is_typed(self) -> None:
+        for path in sorted((ROOT / "lab" / "templates" / "answer").glob("*.md")):
+            text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", path.read_text("utf-8"), flags=re.DOTALL)
+            with self.subTest(path.name):
+                self.assertLessEqual(set(re.findall(r"\d[\d,.]*\d|\d", text)), self.CONSTANTS)
+
+    def test_what_valgrind_would_have_said_is_said_to_be_missing(self) -> None:
+        document = json.loads(Committed.RECORDS.read_text("utf-8"))
+        document["settings"]["cachegrind"] = False
+        document["records"] = [record for record in document["records"]
+                               if record["machine"] != CACHEGRIND]
+        (chapter,) = (one for one in pages.chapters(document) if one.slug == "byte-map")
+        self.assertIn("valgrind is not installed here", chapter.body)
 
 
 class Fit(unittest.TestCase):

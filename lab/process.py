@@ -14,6 +14,7 @@ import collections
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -34,13 +35,16 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 Result = TypeVar("Result")
 
 
-def _die_with(parent: int) -> Callable[[], None]:
-    """What a child does between fork and exec, so that it dies with the process `parent`."""
+def _die_with(parent: int, cpu_seconds: Optional[int]) -> Callable[[], None]:
+    """What a child does between fork and exec, so that it dies with the process `parent`, or
+    when it has used up so much of a processor's time."""
 
     def ask_for_death_signal() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(127)
+        if cpu_seconds is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
 
     return ask_for_death_signal
 
@@ -119,9 +123,13 @@ async def run(command: Sequence[str], *,
               on_line: Callable[[str], None] = lambda line: None,
               on_bytes: Callable[[bytes], None] = lambda chunk: None,
               clock: Optional[Clock] = None,
+              cpu_seconds: Optional[int] = None,
               env: Optional[Mapping[str, str]] = None,
               cwd: Optional[os.PathLike[str]] = None) -> Outcome:
     """Run `command` to its end, or until `clock` runs out, and pass on what it writes.
+
+    `cpu_seconds`: of a processor's time, after which SIGXCPU ends it; unlike a clock, a limit
+    that does not depend on what else the machine has to do.
 
     However this coroutine is left, the child and its process group are gone.
     """
@@ -130,7 +138,7 @@ async def run(command: Sequence[str], *,
         child = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE, start_new_session=True,
-            preexec_fn=_die_with(os.getpid()), env=env, cwd=cwd)
+            preexec_fn=_die_with(os.getpid(), cpu_seconds), env=env, cwd=cwd)
     except OSError as error:
         raise RunError(f"{command[0]} cannot be started: {error.strerror}") from error
     assert child.stdout and child.stderr

@@ -141,11 +141,12 @@ def _scratch(machine: Machine) -> Iterator[Path]:
 
 async def boot(machine: Machine, *, clock: process.Clock,
                on_line: Callable[[str], None] = lambda line: None,
-               on_bytes: Callable[[bytes], None] = lambda chunk: None) -> process.Outcome:
-    """Start `machine`, pass on what it says, and wait for its end, or `clock`'s."""
+               on_bytes: Callable[[bytes], None] = lambda chunk: None,
+               cpu_seconds: Optional[int] = None) -> process.Outcome:
+    """Start `machine`, pass on what it says, and wait for its end, or a limit's."""
     with _scratch(machine) as scratch:
         return await process.run(machine.command(scratch), clock=clock,
-                                 on_line=on_line, on_bytes=on_bytes)
+                                 on_line=on_line, on_bytes=on_bytes, cpu_seconds=cpu_seconds)
 
 
 def verdict(outcome: process.Outcome) -> str:

@@ -19,7 +19,7 @@ ABOUT = About(
 HEAPS = (NAIVE, "next-fit", "best-fit", "free-list", "boundary-tag", "segregated", "buddy", "slab",
          "half-fit", "tlsf", "boundary-map")
 BLOCK_BYTES = 64
-MAX_KIB = 4096
+MAX_KIB = 2048
 """Building the comb looks at all of it once for each tooth: beyond this size it takes minutes."""
 CLOCK_MHZ = 1000
 INSTRUCTIONS_PER_MS = CLOCK_MHZ * 1000

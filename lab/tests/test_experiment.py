@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import unittest
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,9 @@ class Answers(unittest.TestCase):
         self.scratch = self.enterContext(temporary_directory())
 
     def answer(self, one: Experiment, lines: list[str], status: int = qemu.STATUS_DONE) -> Any:
-        async def boot(machine: qemu.Machine, *, clock: Any, on_line: Any) -> process.Outcome:
+        async def boot(machine: qemu.Machine, *, clock: Any, on_line: Any,
+                       cpu_seconds: Any) -> process.Outcome:
+            self.assertEqual(cpu_seconds is None, one.survives)
             for line in lines:
                 on_line(line)
             return process.Outcome(status, "", tuple(lines))
@@ -115,6 +118,14 @@ class Cachegrind(unittest.TestCase):
     def test_a_file_without_the_heap_is_an_error(self) -> None:
         with self.assertRaises(RunError):
             self.read(self.FILE.replace("/mm/", "/lib/"))
+
+
+class Limits(unittest.TestCase):
+
+    def test_a_program_that_hangs_ends_with_its_share_of_a_processor(self) -> None:
+        outcome = process.wait_for(
+            process.run(["sh", "-c", "while :; do :; done"], cpu_seconds=1))
+        self.assertEqual((outcome.status, outcome.stopped), (-signal.SIGXCPU, ""))
 
 
 class Traces(unittest.TestCase):

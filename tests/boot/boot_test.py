@@ -52,6 +52,11 @@ def ram_that_ends_in_the_heap(at: dict[str, int]) -> int:
     return small if small > at["_kernelHeap"] else at["_kernelHeap"] + MIB
 
 
+def record_in(said: str) -> dict[str, object]:
+    """Returns the record among the lines that a kernel or its like says."""
+    return json.loads(re.search(r"^result: (.*)$", said, re.MULTILINE)[1])
+
+
 class InScratch(unittest.TestCase):
     """Tests that write files write them where they vanish."""
 
@@ -348,6 +353,20 @@ class Replays(InScratch):
                           for one in (said, on_host, from_text)}
                 self.assertEqual(len(hashes), 1, hashes)
 
+    def test_the_program_that_counts_steps_places_blocks_as_the_others_do(self):
+        if not (SOURCE / "mm" / f"{STRATEGY}.c").exists():
+            self.skipTest("it knows the strategies, and none of the peers")
+        for words in (["workload=churn-uniform-70"], ["workload=knuth-s1-100", "scale=8"],
+                      ["workload=fill-power"], [self.shipped_trace("user-perl")]):
+            with self.subTest(words):
+                replayed = record_in(self.on_host("run=replay", "samples=0", *words))
+                counted = record_in(subprocess.run(
+                    [HOSTS.parents[1] / "papers" / "host-papers", "play", f"strategy={STRATEGY}",
+                     f"kib={replayed['heap_kib']}", *words],
+                    check=True, capture_output=True, text=True).stdout)
+                for field in ("placement_hash", "failures", "operations"):
+                    self.assertEqual(counted[field], replayed[field])
+
     def on_host(self, *arguments: object) -> str:
         return subprocess.run([HOSTS / f"host-{STRATEGY}", *map(str, arguments)], check=True,
                               capture_output=True, text=True).stdout
@@ -355,7 +374,7 @@ class Replays(InScratch):
     def test_a_fill_ends_at_its_first_failure(self):
         status, said = boot("--append", "run=replay samples=0 workload=fill-uniform")
         self.assertEqual(status, DONE, said)
-        record = json.loads(re.search(r"^result: (.*)$", said, re.MULTILINE)[1])
+        record = record_in(said)
         first = record["first_failure"]
         self.assertEqual((record["failures"], record["operations"]), (1, first["operation"] + 1))
         # A heap may refuse although a hole is large enough: half-fit looks one class too high.
@@ -367,7 +386,7 @@ class Replays(InScratch):
         status, said = boot("--append", "run=replay samples=0 workload=churn-kernel-20"
                             " operations=1000")
         self.assertEqual(status, DONE, said)
-        record = json.loads(re.search(r"^result: (.*)$", said, re.MULTILINE)[1])
+        record = record_in(said)
         self.assertGreater(record["build_up_operations"], record["heap_kib"] // 2)
         self.assertEqual(record["cost"]["operations"], 1000)
         self.assertEqual(record["operations"], record["build_up_operations"] + 1000)

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* A workload or trace, replayed on a heap of any size: holes, exact fits, steps, memory used. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "experiment.h"
+#include "live_heap.h"
+#include "trace.h"
+#include "workload.h"
+
+enum { SAMPLES = 256, PROGRESS_LINES = 64, KIB = 1024 };
+
+static const uint64_t hash_start = 0xcbf29ce484222325ULL;
+static const uint32_t no_placement = UINT32_MAX; /* after a free or a failure */
+
+struct player {
+    const struct setup *setup;
+    struct trace trace;
+    struct live_heap live;
+    void **blocks; /* by id; NULL: not live */
+    uint32_t operations;
+    uint32_t failures;
+    uint32_t first_failure; /* its operation; only if there is one */
+    uint32_t allocations;   /* from here on: of what is measured */
+    uint32_t inexact;
+    uint32_t steps_max;
+    uint32_t samples;
+    uint64_t live_sum; /* over the samples: live blocks, holes */
+    uint64_t hole_sum;
+    uint64_t placement_hash;
+};
+
+/* --- the trace ----------------------------------------------------------------------------- */
+
+/*
+ * The malloc lab's textbook allocators round a request and 8 bytes of header and footer up to
+ * a multiple of 8, at least 16. A block of 64 bytes here stands for 8 there.
+ */
+static uint32_t textbook_size(uint32_t size)
+{
+    uint32_t rounded = (size + 8 + 7) / 8 * 8;
+    return (rounded < 16 ? 16 : rounded) * 8;
+}
+
+static const char *find_trace(struct player *player)
+{
+    const struct setup *setup = player->setup;
+    if ((setup->workload != NULL) == (setup->trace.next != setup->trace.end))
+        return "play: it takes either workload=NAME or a trace";
+    const char *wrong =
+        setup->workload != NULL
+            ? workload_make(text_of(setup->workload), setup->seed, setup->kib * KIB / setup->scale,
+                            setup->operations, &player->trace)
+            : trace_read(setup->trace, setup->operations, &player->trace);
+    return wrong != NULL ? wrong : trace_scale(&player->trace, setup->scale);
+}
+
+/* --- operations ------------------------------------------------------------------------------ */
+
+static bool is_measured(const struct player *player)
+{
+    return player->operations >= player->trace.build_up_operations;
+}
+
+static void note_allocation(struct player *player, const void *block)
+{
+    const struct live_heap *live = &player->live;
+    if (block == NULL && player->failures++ == 0)
+        player->first_failure = player->operations;
+    if (!is_measured(player))
+        return;
+    player->allocations++;
+    player->inexact += !live->last_was_exact;
+    if (live->last_steps > player->steps_max)
+        player->steps_max = live->last_steps;
+}
+
+/* Returns: the block's new place; NULL if it could not be had, and the old one is as it was. */
+static void *moved(struct player *player, void *block, uint32_t size)
+{
+    if (!player->setup->textbook)
+        return live_heap_resize(&player->live, block, size);
+    void *other = live_heap_alloc(&player->live, size);
+    if (other != NULL)
+        live_heap_free(&player->live, block);
+    return other;
+}
+
+/* Returns: where the operation put its block; NULL if nowhere. */
+static void *play(struct player *player, const struct trace_operation *operation)
+{
+    void **block = &player->blocks[operation->id];
+    uint32_t size = operation->size;
+    if (size > 0 && player->setup->textbook)
+        size = textbook_size(size);
+    if (operation->kind == TRACE_ALLOC && size > 0) {
+        *block = live_heap_alloc(&player->live, size);
+        note_allocation(player, *block);
+        return *block;
+    }
+    if (*block == NULL)
+        return NULL;
+    if (operation->kind == TRACE_REALLOC && size > 0) {
+        void *place = moved(player, *block, size);
+        note_allocation(player, place);
+        return place == NULL ? NULL : (*block = place);
+    }
+    live_heap_free(&player->live, *block);
+    return *block = NULL;
+}
+
+/* --- what is noted down ---------------------------------------------------------------------- */
+
+static void note_placement(struct player *player, const void *block)
+{
+    uint32_t value = block == NULL ? no_placement : live_heap_offset(&player->live, block);
+    for (int shift = 0; shift < 32; shift += 8)
+        player->placement_hash =
+            (player->placement_hash ^ (value >> shift & 0xff)) * 0x100000001b3ULL;
+}
+
+static void take_sample(struct player *player)
+{
+    struct heap_stats stats;
+    heap_measure(player->live.strategy, &player->live.heap, &stats);
+    player->samples++;
+    player->live_sum += stats.live_blocks;
+    player->hole_sum += stats.free_blocks;
+}
+
+static uint32_t interval(uint32_t count, uint32_t parts)
+{
+    return count / parts + 1;
+}
+
+/* What only builds a state up enters no count. */
+static void measure_from_here(struct player *player)
+{
+    player->live.alloc_steps = player->live.free_steps = 0;
+}
+
+static void play_all(struct player *player)
+{
+    const struct trace *trace = &player->trace;
+    uint32_t measured = trace->operation_count - trace->build_up_operations;
+    uint32_t sample_every = interval(measured, SAMPLES);
+    uint32_t report_every = interval(trace->operation_count, PROGRESS_LINES);
+    for (; player->operations < trace->operation_count; player->operations++) {
+        if (player->operations == trace->build_up_operations)
+            measure_from_here(player);
+        note_placement(player, play(player, &trace->operations[player->operations]));
+        if (player->failures > 0 && (player->setup->until_failure || trace->ends_at_failure)) {
+            player->operations++;
+            return;
+        }
+        if (is_measured(player) && player->operations % sample_every == 0)
+            take_sample(player);
+        if (player->operations % report_every == 0)
+            say_progress(player->operations, trace->operation_count);
+    }
+}
+
+static void say_number_or_null(const char *name, bool is_there, uint64_t number)
+{
+    if (is_there)
+        printf("\"%s\":%llu,", name, (unsigned long long)number);
+    else
+        printf("\"%s\":null,", name);
+}
+
+static void say_result(const struct player *player)
+{
+    const struct live_heap *live = &player->live;
+    printf("result: {\"strategy\":\"%s\",\"heap_kib\":%u,\"operations\":%u,"
+           "\"build_up_operations\":%u,\"failures\":%u,",
+           live->strategy->name, player->setup->kib, player->operations,
+           player->trace.build_up_operations, player->failures);
+    say_number_or_null("first_failure", player->failures > 0, player->first_failure);
+    say_number_or_null("inexact", live->tiles, player->inexact);
+    printf("\"allocations\":%u,\"alloc_steps\":%llu,\"alloc_steps_max\":%u,\"free_steps\":%llu,"
+           "\"samples\":%u,\"live_sum\":%llu,\"hole_sum\":%llu,",
+           player->allocations, (unsigned long long)live->alloc_steps, player->steps_max,
+           (unsigned long long)live->free_steps, player->samples,
+           (unsigned long long)player->live_sum, (unsigned long long)player->hole_sum);
+    printf("\"peak_requested_bytes\":%u,\"peak_granted_bytes\":%u,\"largest_granted_bytes\":%u,"
+           "\"extent_bytes\":%u,\"placement_hash\":\"%016llx\"}\n",
+           player->trace.peak_requested_bytes, live->peak_granted_bytes,
+           live->largest_granted_bytes, live_heap_extent_bytes(live),
+           (unsigned long long)player->placement_hash);
+}
+
+const char *experiment_play(const struct setup *setup)
+{
+    struct player player = {.setup = setup, .placement_hash = hash_start};
+    const char *wrong = find_trace(&player);
+    if (wrong == NULL)
+        wrong = live_heap_start(&player.live, setup->strategy, setup->kib * KIB);
+    if (wrong != NULL)
+        return wrong;
+    player.blocks = calloc(player.trace.id_count, sizeof(*player.blocks));
+    if (player.blocks == NULL && player.trace.id_count > 0)
+        return "there is too little memory for the trace's ids";
+    play_all(&player);
+    wrong = heap_check(setup->strategy, &player.live.heap);
+    if (wrong == NULL)
+        say_result(&player);
+    live_heap_end(&player.live);
+    free(player.blocks);
+    return wrong;
+}

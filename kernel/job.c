@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "format.h"
+#include "portrait.h"
 #include "text.h"
 
 static char message[128];
@@ -96,6 +97,9 @@ static bool parse_word(struct text word, struct job *job)
         return text_number(word, &job->scale) && job->scale > 0;
     if (text_take_name(&word, "samples"))
         return text_number(word, &job->samples) && job->samples <= JOB_SAMPLES_MAX;
+    if (text_take_name(&word, "portrait"))
+        return text_number(word, &job->portrait_cells) &&
+               job->portrait_cells <= PORTRAIT_CELLS_MAX;
     if (text_take_name(&word, "seed"))
         return text_number(word, &job->seed) && job->seed > 0;
     return false;

@@ -28,6 +28,7 @@ struct job {
     uint32_t operations;      /* replay at most so many */
     uint32_t scale;           /* every request is so many times as large */
     uint32_t samples;         /* over time, at most */
+    uint32_t portrait_cells;  /* of each sample's column in a picture of the heap; 0: no picture */
     uint32_t seed;            /* of the self-tests' random part, or of the workload */
     char workload[JOB_NAME_BYTES]; /* its name; empty: the trace is a boot module */
     char experiment[JOB_NAME_BYTES]; /* its name; only of JOB_EXPERIMENT */

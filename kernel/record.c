@@ -84,6 +84,30 @@ static void report_series(const struct replay *replay)
     console_report("}");
 }
 
+/* What one cell showed over time, as runs: "12n3r" is twelve samples never used, then three. */
+static void report_cell(const struct portrait *portrait, uint32_t cell)
+{
+    uint32_t from = 0;
+    for (uint32_t column = 1; column <= portrait->columns; column++) {
+        enum portrait_state state = portrait_state(portrait, cell, from);
+        if (column < portrait->columns && portrait_state(portrait, cell, column) == state)
+            continue;
+        console_report("%u%c", column - from, state);
+        from = column;
+    }
+}
+
+static void report_portrait(const struct portrait *portrait)
+{
+    console_report(",\"portrait\":[");
+    for (uint32_t cell = 0; cell < portrait->cells; cell++) {
+        console_report(cell == 0 ? "\"" : ",\"");
+        report_cell(portrait, cell);
+        console_report("\"");
+    }
+    console_report("]");
+}
+
 void record_report(const struct trace *trace, const struct job *job, const struct replay *replay)
 {
     console_report("result: {\"strategy\":\"%s\",\"heap_kib\":%u,\"unit\":\"%s\","
@@ -102,6 +126,7 @@ void record_report(const struct trace *trace, const struct job *job, const struc
     console_report("\"placement_hash\":\"%08x%08x\",", (uint32_t)(replay->placement_hash >> 32),
                    (uint32_t)replay->placement_hash);
     report_series(replay);
+    report_portrait(&replay->portrait);
     console_report("}\n");
 }
 

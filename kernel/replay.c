@@ -138,7 +138,16 @@ static const char *take_block(struct player *player, const struct trace_operatio
     player->blocks[operation->id] =
         (struct replay_block){.address = address, .size = operation->size};
     player->requested_bytes += operation->size;
+    portrait_take(&player->replay->portrait, address, operation->size);
     return NULL;
+}
+
+/* After the heap took the block back, or moved or resized it. */
+static void lose_block(struct player *player, struct replay_block *block)
+{
+    player->requested_bytes -= block->size;
+    portrait_give(&player->replay->portrait, block->address, block->size);
+    *block = (struct replay_block){0};
 }
 
 static const char *play_alloc(struct player *player, const struct trace_operation *operation)
@@ -164,8 +173,7 @@ static const char *play_free(struct player *player, const struct trace_operation
     if ((int8_t)measure(player, (measured_function *)kfree, (uintptr_t)block->address, 0) != 0)
         return format_text(message, sizeof(message), "kfree refused the live block at %p",
                            (void *)block->address);
-    player->requested_bytes -= block->size;
-    *block = (struct replay_block){0};
+    lose_block(player, block);
     return NULL;
 }
 
@@ -188,8 +196,7 @@ static const char *play_realloc(struct player *player, const struct trace_operat
         (uint8_t *)measure(player, (measured_function *)krealloc, (uintptr_t)old.address, operation->size);
     if (address == NULL && operation->size != 0)
         return keep_block(player, operation);
-    player->requested_bytes -= old.size;
-    *block = (struct replay_block){0};
+    lose_block(player, block);
     if (address == NULL)
         return NULL;
     wrong = verify_address(address, operation->size);
@@ -254,6 +261,7 @@ static const char *take_sample(struct player *player, uint32_t operation)
     sample->operation = operation;
     sample->requested_bytes = player->requested_bytes;
     heap_measure(kheap_strategy(), kheap(), &sample->heap);
+    portrait_add_column(&player->replay->portrait, kheap_strategy(), kheap());
     return heap_check(kheap_strategy(), kheap());
 }
 
@@ -323,7 +331,9 @@ static bool allocate_tables(struct player *player)
     player->replay->samples =
         scratch_alloc(player->job->samples * (uint32_t)sizeof(struct sample));
     return player->blocks != NULL && player->costs != NULL && player->sorted != NULL &&
-           player->replay->samples != NULL;
+           player->replay->samples != NULL &&
+           portrait_begin(&player->replay->portrait, &kheap()->region,
+                          player->job->portrait_cells, player->job->samples);
 }
 
 const char *replay_trace(const struct trace *trace, const struct job *job, struct replay *replay)

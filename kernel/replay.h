@@ -7,6 +7,7 @@
 
 #include "heap_check.h"
 #include "job.h"
+#include "portrait.h"
 #include "trace.h"
 
 /* Over one kind of operation. Costs are ticks; see machine.h. */
@@ -47,11 +48,12 @@ struct replay {
     uint64_t placement_hash;
     uint32_t sample_count;
     struct sample *samples;
+    struct portrait portrait; /* a column for each sample */
 };
 
 /*
  * Starts from a fresh heap and replays all of trace.
- * Memory: scratch_alloc(), 8 bytes an id, 8 an operation, and the samples.
+ * Memory: scratch_alloc(), 8 bytes an id, 8 an operation, the samples and the picture.
  * Returns: NULL and *replay filled in; else what the heap did wrong, in words, valid until
  * the next call; then *replay is void.
  */

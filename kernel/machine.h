@@ -27,6 +27,9 @@ void machine_bulk_put(const void *bytes, uint32_t count);
 /* Shows who called whom on the console, innermost first, as far as can be told. */
 void machine_show_backtrace(void);
 
+/* Returns: what address is called, as "kmalloc+0x1c" or in digits, in buffer. */
+const char *machine_name_of(const void *address, char *buffer, uint32_t buffer_bytes);
+
 /* What a kernel can be made to do wrong on purpose, to see its panic. */
 enum machine_fault {
     FAULT_NULL,       /* reads through a NULL pointer */

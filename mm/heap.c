@@ -19,81 +19,45 @@
  * here and only here: zero sizes, NULL, products that overflow, alignments that are
  * none, and how a block moves when it cannot grow.
  *
- * Hardening (-Dhardening=). With "check", a wrong address given to kfree, krealloc or
- * ksize is refused whatever the strategy. Some strategies know by themselves whether an
- * address is a live block's (HEAP_VALIDATES_FREE); for the others the guard here does:
- * one bit for each 8 bytes of region, set iff a live block starts there, 1/64 of the
- * region in all. Which of the two holds is known when this is compiled; what is not
- * needed leaves neither code nor memory behind.
+ * Hardening (-Dhardening=, hardening.h). Between the callers and the strategy is one of two
+ * insides: plain_heap.h, where callers get the strategy's own blocks, for off and check;
+ * fenced_heap.h, where there is a fence around each, for redzone and full. Either is a
+ * handful of functions called front_*. Which it is, and what of it is needed, is known when
+ * this is compiled: with off nothing is left of any of it. A test compares the code with
+ * that of a front door that knows no hardening.
  */
 #include "heap.h"
 
+#include "hardening.h"
+#include "heap_stats.h"
 #include "heap_strategy.h"
 #include "kernel_heap.h"
-#include "panic.h"
 
-/* 1 iff -Dhardening is "check". */
-#ifndef HARDENING_CHECKS
-#error "HARDENING_CHECKS: whether the front door refuses wrong addresses, is not defined"
+#if !defined(HARDENING) || !defined(HARDENING_INSIDE)
+#error "HARDENING, one of enum hardening, or HARDENING_INSIDE, its header, is not defined"
 #endif
 
 extern const struct heap_strategy HEAP_STRATEGY;
 
-static bool initialised;
+/* Out of line: what to do about a wrong address must not weigh on calls with right ones. */
+static __attribute__((noinline)) void front_refuse(const char *function, const void *address,
+                                                   const void *caller);
 
-/* --- the guard ---------------------------------------------------------------------- */
+#include "guard.h"
 
-enum {
-    GRANULE_BYTES = HEAP_ALIGNMENT_BYTES,
-    WORD_BITS = 32,
-    GUARD_WORDS = KERNEL_HEAP_REGION_BYTES_MAX / (GRANULE_BYTES * WORD_BITS) + 1,
-};
+#include "account.h"
 
-static uint32_t live_starts[GUARD_WORDS];
+#define CALLER __builtin_return_address(0)
 
-static inline bool guard_is_needed(void)
+#include HARDENING_INSIDE
+
+#include "explain.h"
+
+static void front_refuse(const char *function, const void *address, const void *caller)
 {
-    return HARDENING_CHECKS && (HEAP_STRATEGY.traits & HEAP_VALIDATES_FREE) == 0;
-}
-
-static inline uint32_t granule_of(const void *address)
-{
-    return (uint32_t)((uintptr_t)address - (uintptr_t)kernel_heap.region.map) / GRANULE_BYTES;
-}
-
-static inline uint32_t granule_bit(const void *address)
-{
-    return 1U << granule_of(address) % WORD_BITS;
-}
-
-static inline void guard_clear(void)
-{
-    if (guard_is_needed())
-        __builtin_memset(live_starts, 0, sizeof(live_starts));
-}
-
-static inline void guard_enter(const void *address)
-{
-    if (guard_is_needed() && address != NULL)
-        live_starts[granule_of(address) / WORD_BITS] |= granule_bit(address);
-}
-
-/* Returns: false iff the guard is needed and knows of no live block at address. */
-static inline bool guard_lets_pass(const void *address)
-{
-    if (!guard_is_needed())
-        return true;
-    const struct heap_region *region = &kernel_heap.region;
-    uintptr_t offset = (uintptr_t)address - (uintptr_t)region->map; /* below: wraps, too large */
-    if (offset >= region->map_bytes + region->arena_bytes || offset % GRANULE_BYTES != 0)
-        return false;
-    return (live_starts[granule_of(address) / WORD_BITS] & granule_bit(address)) != 0;
-}
-
-static inline void guard_leave(const void *address)
-{
-    if (guard_is_needed())
-        live_starts[granule_of(address) / WORD_BITS] &= ~granule_bit(address);
+    const struct heap_misuse misuse = {HEAP_SIN_WRONG_ADDRESS, function, address, caller};
+    account.misuses++;
+    heap_misused(&misuse);
 }
 
 /* --- the public functions ------------------------------------------------------------- */
@@ -103,84 +67,41 @@ static bool is_power_of_two(uint32_t value)
     return value != 0 && (value & (value - 1)) == 0;
 }
 
-static void require_initialised(const char *caller)
-{
-    if (!initialised)
-        panic("%s: called before kinitHeap()", caller);
-}
-
 void kinitHeap(void)
 {
     if (HEAP_STRATEGY.control_bytes > HEAP_CONTROL_BYTES_MAX)
-        panic("kinitHeap: strategy %s wants %u control bytes, there are %u", HEAP_STRATEGY.name,
-              HEAP_STRATEGY.control_bytes, (uint32_t)HEAP_CONTROL_BYTES_MAX);
-    guard_clear();
-    HEAP_STRATEGY.init(&kernel_heap);
-    initialised = true;
-}
-
-static __attribute__((noinline, flatten)) void *allocate_slowly(uint32_t size)
-{
-    void *block = HEAP_STRATEGY.slow_alloc(&kernel_heap, size);
-    guard_enter(block);
-    return block;
-}
-
-__attribute__((noinline, flatten)) void *kmalloc(uint32_t size)
-{
-    require_initialised("kmalloc");
-    if (size == 0)
-        return NULL;
-    void *block;
-    if (HEAP_STRATEGY.quick_alloc == NULL)
-        block = HEAP_STRATEGY.alloc(&kernel_heap, size, HEAP_ALIGNMENT_BYTES);
-    else if ((block = HEAP_STRATEGY.quick_alloc(&kernel_heap, size)) == NULL)
-        return allocate_slowly(size);
-    guard_enter(block);
-    return block;
+        heap_panic("kinitHeap: strategy %s wants %u control bytes, there are %u",
+                   HEAP_STRATEGY.name, HEAP_STRATEGY.control_bytes,
+                   (uint32_t)HEAP_CONTROL_BYTES_MAX);
+    front_start();
+    account_start();
 }
 
 void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
 {
-    require_initialised("kmalloc_aligned");
+    account_insist("kmalloc_aligned");
     if (size == 0 || !is_power_of_two(align_bytes))
         return NULL;
     if (align_bytes <= HEAP_ALIGNMENT_BYTES)
-        return kmalloc(size);
-    void *block = HEAP_STRATEGY.alloc(&kernel_heap, size, align_bytes);
-    guard_enter(block);
-    return block;
+        return front_kmalloc(size, CALLER);
+    if (HARDENING != HARDENING_OFF && account_refuses(size))
+        return NULL;
+    return front_alloc_aligned(size, align_bytes, CALLER);
 }
 
-static __attribute__((noinline, flatten)) int8_t free_slowly(void *address)
+static inline uint32_t usable(const char *function, const void *address, const void *caller)
 {
-    if (!HEAP_STRATEGY.slow_free(&kernel_heap, address))
-        return -1;
-    guard_leave(address);
-    return 0;
-}
-
-__attribute__((noinline, flatten)) int8_t kfree(void *address)
-{
-    if (address == NULL)
-        return 0;
-    if (!guard_lets_pass(address))
-        return -1;
-    if (HEAP_STRATEGY.quick_free != NULL) {
-        if (!HEAP_STRATEGY.quick_free(&kernel_heap, address))
-            return free_slowly(address);
-    } else if (!HEAP_STRATEGY.free(&kernel_heap, address)) {
-        return -1;
-    }
-    guard_leave(address);
-    return 0;
+    uint32_t bytes = front_usable(address);
+    if (HARDENING != HARDENING_OFF && bytes == 0)
+        front_refuse(function, address, caller);
+    return bytes;
 }
 
 uint32_t ksize(const void *address)
 {
-    if (address == NULL || !guard_lets_pass(address))
+    if (address == NULL)
         return 0;
-    return HEAP_STRATEGY.usable(&kernel_heap, address);
+    return usable("ksize", address, CALLER);
 }
 
 void *kcalloc(uint32_t count, uint32_t size)
@@ -188,59 +109,73 @@ void *kcalloc(uint32_t count, uint32_t size)
     uint32_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes))
         return NULL;
-    void *block = kmalloc(bytes);
+    void *block = front_kmalloc(bytes, CALLER);
     if (block != NULL)
         __builtin_memset(block, 0, bytes);
     return block;
 }
 
-static void *move_block(void *address, uint32_t old_bytes, uint32_t size)
+static void *move_block(void *address, uint32_t old_bytes, uint32_t size, const void *caller)
 {
-    void *moved = kmalloc(size);
+    void *moved = front_kmalloc(size, caller);
     if (moved == NULL)
         return NULL;
     __builtin_memcpy(moved, address, old_bytes < size ? old_bytes : size);
-    kfree(address);
+    front_kfree(address, caller);
     return moved;
 }
 
 void *krealloc(void *address, uint32_t size)
 {
     if (address == NULL)
-        return kmalloc(size);
-    uint32_t old_bytes = ksize(address);
-    if (old_bytes == 0)
+        return front_kmalloc(size, CALLER);
+    uint32_t old_bytes = usable("krealloc", address, CALLER);
+    if (old_bytes == 0 || !front_is_sound(address, CALLER))
         return NULL;
     if (size == 0) {
-        kfree(address);
+        front_kfree(address, CALLER);
         return NULL;
     }
-    if (HEAP_STRATEGY.resize != NULL && HEAP_STRATEGY.resize(&kernel_heap, address, size))
+    if (front_resize(address, size, CALLER))
         return address;
-    return move_block(address, old_bytes, size);
+    return move_block(address, old_bytes, size, CALLER);
 }
 
 const struct heap_strategy *kheap_strategy(void)
 {
-    return &HEAP_STRATEGY;
+    return front_strategy();
 }
 
 bool kheap_refuses_wrong_addresses(void)
 {
-    return HARDENING_CHECKS || (HEAP_STRATEGY.traits & HEAP_VALIDATES_FREE) != 0;
+    return HARDENING != HARDENING_OFF || (HEAP_STRATEGY.traits & HEAP_VALIDATES_FREE) != 0;
 }
 
 const char *kheap_hardening(void)
 {
-    return HARDENING_CHECKS ? "check" : "off";
+    static const char *const names[] = {"off", "check", "redzone", "full"};
+    return names[HARDENING];
 }
 
 uint32_t kheap_hardening_bytes(void)
 {
-    return guard_is_needed() ? sizeof(live_starts) : 0;
+    return HARDENING == HARDENING_OFF ? 0 : front_bytes() + sizeof(account) + sizeof(account_plan);
 }
 
 const struct heap *kheap(void)
 {
     return &kernel_heap;
+}
+
+struct heap_status heap_stats(void)
+{
+    struct heap_status status = {
+        .peak_live_blocks = account.peak_blocks,
+        .requested_bytes = account.requested_bytes,
+        .peak_requested_bytes = account.peak_requested_bytes,
+        .misuses = account.misuses,
+    };
+    __builtin_memcpy(status.failures, account.failures, sizeof(status.failures));
+    heap_measure(kheap_strategy(), &kernel_heap, &status.now);
+    return status;
 }

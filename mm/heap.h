@@ -45,7 +45,8 @@ void *kmalloc(uint32_t size);
  * Returns: 0 on success and for NULL, which does nothing; -1, with the heap
  * untouched, for an address that is not the start of a live block. A kernel built with
  * -Dhardening=off refuses such an address only if its strategy does so by itself; see
- * kheap_refuses_wrong_addresses().
+ * kheap_refuses_wrong_addresses(). From check on it is reported, too (hardening.h); from
+ * redzone on, -1 as well for a block whose surroundings were overwritten: it stays live.
  */
 int8_t kfree(void *address);
 
@@ -72,8 +73,9 @@ void *krealloc(void *address, uint32_t size);
 void *kmalloc_aligned(uint32_t size, uint32_t align_bytes);
 
 /*
- * Returns: the bytes the caller may use at address, at least what was asked for;
- * 0 for NULL and for an address that is not the start of a live block.
+ * Returns: the bytes the caller may use at address, at least what was asked for; just that
+ * from -Dhardening=redzone on. 0 for NULL and for an address that is not the start of a live
+ * block, which from check on is reported.
  */
 uint32_t ksize(const void *address);
 

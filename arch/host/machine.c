@@ -12,6 +12,7 @@
 
 #include "bulk.h"
 #include "clock.h"
+#include "format.h"
 
 static const int exit_statuses[] = {
     [MACHINE_DONE] = 0, [MACHINE_FAILED] = 1, [MACHINE_PANICKED] = 2};
@@ -69,6 +70,12 @@ void machine_show_backtrace(void)
     void *frames[FRAMES_MAX];
     fflush(stdout);
     backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), STDOUT_FILENO);
+}
+
+/* The kernel's table of names has no like here. */
+const char *machine_name_of(const void *address, char *buffer, uint32_t buffer_bytes)
+{
+    return format_text(buffer, buffer_bytes, "0x%08x", (uint32_t)(uintptr_t)address);
 }
 
 void machine_provoke(enum machine_fault fault)

@@ -13,6 +13,8 @@
 #include <stddef.h>
 
 #include "console.h"
+#include "format.h"
+#include "machine.h"
 #include "processor.h"
 #include "symbols.h"
 
@@ -84,15 +86,31 @@ static bool is_frame_record(uint32_t address)
     return saved == 0 || (leads_on && is_in(stack_of(saved), saved));
 }
 
-static void show(uint32_t address, const char *mark)
+/* Returns: the symbol that address belongs to; NULL iff it is no code's. */
+static const struct symbol *symbol_of(uint32_t address)
 {
     const struct symbol *found = NULL;
     for (uint32_t i = 0; i < symbol_count && symbol_table[i].address <= address; i++)
         found = &symbol_table[i];
-    if (found == NULL || !is_code(address))
+    return is_code(address) ? found : NULL;
+}
+
+const char *machine_name_of(const void *address, char *buffer, uint32_t buffer_bytes)
+{
+    const struct symbol *symbol = symbol_of((uintptr_t)address);
+    if (symbol == NULL)
+        return format_text(buffer, buffer_bytes, "%p", address);
+    return format_text(buffer, buffer_bytes, "%s+0x%x", symbol->name,
+                       (uint32_t)(uintptr_t)address - symbol->address);
+}
+
+static void show(uint32_t address, const char *mark)
+{
+    const struct symbol *symbol = symbol_of(address);
+    if (symbol == NULL)
         console_print("  0x%08x%s\n", address, mark);
     else
-        console_print("  0x%08x %s+0x%x%s\n", address, found->name, address - found->address,
+        console_print("  0x%08x %s+0x%x%s\n", address, symbol->name, address - symbol->address,
                       mark);
 }
 

@@ -93,6 +93,8 @@ static const char *read_memory_map(const struct tag *tag, struct boot_info *info
     const struct memory_map_tag *map = (const struct memory_map_tag *)tag;
     if (tag->bytes < sizeof(*map) || map->entry_bytes < sizeof(struct memory_map_entry))
         return "multiboot2: the memory map tag is too short";
+    if (map->entry_bytes % TAG_ALIGNMENT_BYTES != 0)
+        return "multiboot2: the size of a memory map's entries is not a multiple of 8";
     uint32_t count = (tag->bytes - (uint32_t)sizeof(*map)) / map->entry_bytes;
     const char *wrong = NULL;
     for (uint32_t i = 0; i < count && wrong == NULL; i++) {

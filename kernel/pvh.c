@@ -4,6 +4,7 @@
  *
  * Source: Xen, "x86/HVM direct boot ABI", and public/arch-x86/hvm/start_info.h. All
  * addresses are physical; 0 stands for "not there". The memory map came with version 1.
+ * Nothing is said of how structures are aligned, so they are read as packed.
  */
 #include "boot_info.h"
 
@@ -23,21 +24,21 @@ struct start_info {
     uint64_t memory_map;
     uint32_t memory_map_entries;
     uint32_t reserved;
-};
+} __attribute__((packed));
 
 struct module_entry {
     uint64_t start;
     uint64_t bytes;
     uint64_t command_line;
     uint64_t reserved;
-};
+} __attribute__((packed));
 
 struct memory_map_entry {
     uint64_t start;
     uint64_t bytes;
     uint32_t type;
     uint32_t reserved;
-};
+} __attribute__((packed));
 
 _Static_assert(sizeof(struct start_info) == 56, "start_info.h, version 1");
 _Static_assert(sizeof(struct module_entry) == 32, "start_info.h, hvm_modlist_entry");

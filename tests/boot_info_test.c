@@ -144,6 +144,19 @@ static void information_without_an_end_is_refused(void **state)
     assert_string_equal(read(&tags, &info), "multiboot2: the boot information has no end tag");
 }
 
+static void memory_map_entries_that_are_not_aligned_are_refused(void **state)
+{
+    (void)state;
+    struct writer tags;
+    struct boot_info info;
+    const uint32_t map[] = {25, 0, MIB, 0, MIB, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    begin(&tags);
+    put_tag(&tags, 6, map, sizeof(map));
+    end(&tags);
+    assert_string_equal(read(&tags, &info), "multiboot2: the size of a memory map's entries is"
+                                            " not a multiple of 8");
+}
+
 static void a_text_without_an_end_is_refused(void **state)
 {
     (void)state;
@@ -262,6 +275,27 @@ static void pvh_without_a_memory_map_is_refused(void **state)
                         "PVH: version 0 of the start information has no memory map");
 }
 
+static void pvh_information_may_lie_anywhere(void **state)
+{
+    (void)state;
+    struct boot_info info;
+    const struct {
+        uint8_t odd;
+        uint32_t start[14];
+        uint32_t module[8];
+        uint32_t range[6];
+    } __attribute__((packed)) left = {
+        .start = {LOADER_PVH, 1, 0, 1, (uint32_t)(uintptr_t)&left + 57, 0, 0, 0, 0, 0,
+                  (uint32_t)(uintptr_t)&left + 89, 0, 1},
+        .module = {5 * MIB, 0, MIB, 0, (uint32_t)(uintptr_t) "a trace"},
+        .range = {MIB, 0, 63 * MIB, 0, 1},
+    };
+    assert_null(boot_info_read(LOADER_PVH, (const uint8_t *)&left + 1, &info));
+    assert_string_equal(info.modules[0].name, "a trace");
+    assert_int_equal((uintptr_t)info.modules[0].end, 6 * MIB);
+    assert_int_equal(info.memory_ranges[0].bytes, 63 * MIB);
+}
+
 static void pvh_information_is_understood(void **state)
 {
     (void)state;
@@ -367,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_screen_is_text_unless_a_tag_says_otherwise),
         cmocka_unit_test(a_tag_larger_than_what_holds_it_is_refused),
         cmocka_unit_test(information_without_an_end_is_refused),
+        cmocka_unit_test(memory_map_entries_that_are_not_aligned_are_refused),
         cmocka_unit_test(a_text_without_an_end_is_refused),
         cmocka_unit_test(a_module_that_ends_before_it_starts_is_refused),
         cmocka_unit_test(more_modules_than_fit_are_refused),
@@ -379,6 +414,7 @@ int main(void)
         cmocka_unit_test(pvh_modules_above_4_gib_are_refused_not_cut),
         cmocka_unit_test(pvh_tables_above_4_gib_that_nothing_needs_are_left_out),
         cmocka_unit_test(pvh_information_is_known_to_be_the_loaders),
+        cmocka_unit_test(pvh_information_may_lie_anywhere),
         cmocka_unit_test(another_loader_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,8 @@ void scratch_init(uint8_t *start, uint8_t *end)
 {
     uintptr_t aligned = ((uintptr_t)start + SCRATCH_ALIGNMENT_BYTES - 1) &
                         ~(uintptr_t)(SCRATCH_ALIGNMENT_BYTES - 1);
-    scratch_next = aligned < (uintptr_t)end ? (uint8_t *)aligned : end;
+    bool is_inside = aligned >= (uintptr_t)start && aligned < (uintptr_t)end; /* it may wrap */
+    scratch_next = is_inside ? (uint8_t *)aligned : end;
     scratch_end = end;
 }
 

@@ -73,6 +73,15 @@ static void tables_lie_beside_kernel_modules_and_boot_information(void **state)
     assert_true(scratch_holds((uint8_t *)(3 * MIB + 4096), (uint8_t *)(13 * MIB)));
 }
 
+static void the_last_bytes_below_4_gib_are_no_place_for_tables(void **state)
+{
+    (void)state;
+    struct boot_info info = with_memory(MIB, 2 * MIB);
+    boot_info_add_memory(&info, (struct memory_range){0xFFFFFFF8, 7, true});
+    assert_null(memory_init(&info, MIB, 3 * MIB));
+    assert_null(scratch_alloc(1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +90,7 @@ int main(void)
         cmocka_unit_test(ranges_that_touch_are_one_whatever_their_order),
         cmocka_unit_test(a_module_over_the_heap_is_refused),
         cmocka_unit_test(tables_lie_beside_kernel_modules_and_boot_information),
+        cmocka_unit_test(the_last_bytes_below_4_gib_are_no_place_for_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

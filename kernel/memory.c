@@ -41,21 +41,6 @@ void *scratch_alloc(uint32_t bytes)
     return taken;
 }
 
-/* Returns: how far from start on memory is usable without a gap; start if it is not. */
-static uint64_t usable_until(const struct boot_info *info, uint64_t start)
-{
-    uint64_t reached = start;
-    for (uint32_t i = 0; i < info->memory_range_count; i++) {
-        const struct memory_range *range = &info->memory_ranges[i];
-        uint64_t end = range->start + range->bytes;
-        if (range->usable && range->start <= reached && end > reached) {
-            reached = end;
-            i = UINT32_MAX; /* a range seen before may go on from here: look again */
-        }
-    }
-    return reached;
-}
-
 static bool overlaps(struct span a, struct span b)
 {
     return a.start < b.end && b.start < a.end;
@@ -64,6 +49,40 @@ static bool overlaps(struct span a, struct span b)
 static struct span span_of(const uint8_t *start, const uint8_t *end)
 {
     return (struct span){(uintptr_t)start, (uintptr_t)end};
+}
+
+/* Of a range that goes on round the end of all memory nothing is usable. */
+static struct span span_of_range(const struct memory_range *range)
+{
+    uint64_t end;
+    if (__builtin_add_overflow(range->start, range->bytes, &end))
+        end = range->usable ? range->start : UINT64_MAX;
+    return (struct span){range->start, end};
+}
+
+/* What is said to be usable and not usable, by maps whose ranges overlap, is not. */
+static uint64_t first_unusable(const struct boot_info *info, struct span usable)
+{
+    for (uint32_t i = 0; i < info->memory_range_count; i++) {
+        struct span range = span_of_range(&info->memory_ranges[i]);
+        if (!info->memory_ranges[i].usable && overlaps(range, usable))
+            usable.end = range.start > usable.start ? range.start : usable.start;
+    }
+    return usable.end;
+}
+
+/* Returns: how far from start on memory is usable without a gap; start if it is not. */
+static uint64_t usable_until(const struct boot_info *info, uint64_t start)
+{
+    uint64_t reached = start;
+    for (uint32_t i = 0; i < info->memory_range_count; i++) {
+        struct span range = span_of_range(&info->memory_ranges[i]);
+        if (info->memory_ranges[i].usable && range.start <= reached && range.end > reached) {
+            reached = range.end;
+            i = UINT32_MAX; /* a range seen before may go on from here: look again */
+        }
+    }
+    return first_unusable(info, (struct span){start, reached});
 }
 
 static const char *verify_kernel(const struct boot_info *info, struct span kernel)
@@ -95,7 +114,7 @@ static struct span larger_side(struct span piece, struct span used)
 static struct span scratch_in(const struct boot_info *info, const struct memory_range *range,
                               struct span kernel)
 {
-    struct span piece = {range->start, range->start + range->bytes};
+    struct span piece = span_of_range(range);
     if (piece.start < LOW_MEMORY_END) /* the firmware's and the loader's tables lie there */
         piece.start = LOW_MEMORY_END;
     if (piece.end > UINT32_MAX)
@@ -107,6 +126,9 @@ static struct span scratch_in(const struct boot_info *info, const struct memory_
         piece = larger_side(piece, span_of(info->own[i].start, info->own[i].end));
     for (uint32_t i = 0; i < info->module_count; i++)
         piece = larger_side(piece, span_of(info->modules[i].start, info->modules[i].end));
+    for (uint32_t i = 0; i < info->memory_range_count; i++)
+        if (!info->memory_ranges[i].usable)
+            piece = larger_side(piece, span_of_range(&info->memory_ranges[i]));
     return piece;
 }
 

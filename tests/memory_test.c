@@ -82,6 +82,29 @@ static void the_last_bytes_below_4_gib_are_no_place_for_tables(void **state)
     assert_null(scratch_alloc(1));
 }
 
+static void what_is_both_usable_and_not_is_not(void **state)
+{
+    (void)state;
+    struct boot_info info = with_memory(MIB, 15 * MIB);
+    boot_info_add_memory(&info, (struct memory_range){8 * MIB, MIB, false});
+    assert_null(memory_init(&info, MIB, 3 * MIB));
+    assert_true(scratch_holds((uint8_t *)(9 * MIB), (uint8_t *)(16 * MIB)));
+    boot_info_add_memory(&info, (struct memory_range){2 * MIB, 4096, false});
+    assert_string_equal(memory_init(&info, MIB, 3 * MIB),
+                        "too little RAM: the kernel and its heap need 0x00100000 to 0x00300000, "
+                        "usable memory ends at 0x00200000");
+}
+
+static void memory_that_goes_round_is_not_usable(void **state)
+{
+    (void)state;
+    struct boot_info info = with_memory(MIB, UINT64_MAX);
+    assert_non_null(memory_init(&info, MIB, 3 * MIB));
+    info = with_memory(MIB, 15 * MIB);
+    boot_info_add_memory(&info, (struct memory_range){2 * MIB, UINT64_MAX, false});
+    assert_non_null(memory_init(&info, MIB, 3 * MIB));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +114,8 @@ int main(void)
         cmocka_unit_test(a_module_over_the_heap_is_refused),
         cmocka_unit_test(tables_lie_beside_kernel_modules_and_boot_information),
         cmocka_unit_test(the_last_bytes_below_4_gib_are_no_place_for_tables),
+        cmocka_unit_test(what_is_both_usable_and_not_is_not),
+        cmocka_unit_test(memory_that_goes_round_is_not_usable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 COSTS = ("cost", "malloc", "free")
 COST_FIELDS = ("operations", "total", "mean", "p50", "p99", "p999", "max", "max_operation")
-FOOTPRINT_FIELDS = ("map_bytes", "control_bytes", "text_bytes", "stack_bytes")
+FOOTPRINT_FIELDS = ("map_bytes", "control_bytes", "text_bytes", "stack_bytes", "hardening_bytes")
 SERIES = ("operation", "requested", "granted", "free", "largest", "holes", "highest")
 UNITS = ("instructions", "cycles")
 

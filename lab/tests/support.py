@@ -63,7 +63,7 @@ def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
         "malloc": cost(2), "free": cost(1), "init_cost": 4000 + scale,
         "peak_requested_bytes": 200,
         "footprint": {"map_bytes": 16384, "control_bytes": 4 * scale, "text_bytes": 900,
-                      "stack_bytes": 64},
+                      "stack_bytes": 64, "hardening_bytes": 0},
         "placement_hash": "0123456789abcdef", "series": series,
     }
 

@@ -81,7 +81,7 @@ class _Kernel:
 
 
 @functools.cache
-def _kernel() -> tuple[list[int], Trace]:
+def made_up_kernel() -> tuple[list[int], Trace]:
     """Who owns each id, and the trace."""
     kernel = _Kernel(SEED)
     while len(kernel.lines) < OPERATIONS:
@@ -98,7 +98,7 @@ def live_at_failure(evidence: Evidence) -> dict[str, Any]:
     they take. `by_caller`: requested bytes over time. `old`: live blocks by caller that were
     allocated in the first half.
     """
-    owners, _ = _kernel()
+    owners, _ = made_up_kernel()
     failure = evidence.raw["first_failure"]
     if failure is None:
         raise RunError("the leak did not exhaust the heap: it needs more operations")
@@ -133,7 +133,7 @@ def live_at_failure(evidence: Evidence) -> dict[str, Any]:
 
 def _experiment(machine: str, **more: Any) -> Experiment:
     return Experiment(machine, NAIVE, "run=replay samples=0", heap_kib=HEAP_KIB,
-                      trace=_kernel()[1], effort=OPERATIONS, **more)
+                      trace=made_up_kernel()[1], effort=OPERATIONS, **more)
 
 
 def _history() -> Experiment:

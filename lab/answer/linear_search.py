@@ -17,8 +17,8 @@ ABOUT = About(
 HEAPS = (NAIVE, "half-fit", "tlsf", "boundary-map")
 FILL_PERCENT = 50
 GOOD_FIT = 0.95
-LEVEL_SHARE = 0.25
-"""A cost that grows by less than this over all sizes is called level."""
+GROWTH_ALLOWED = 0.1
+"""A cost that grows by less than this from the smallest heap to the largest does not grow."""
 
 
 def _filled(strategy: str, scale: Scale, percent: int) -> Experiment:
@@ -65,7 +65,7 @@ def tell(records: Records, scale: Scale) -> Telling:
                       for place, heap_kib in enumerate(scale.heap_sizes_kib)],
             "by_fill": by_fill, "by_size": by_size, "linear": linear,
             "level": [strategy for strategy in HEAPS[1:]
-                      if max(costs[strategy]) < (1 + LEVEL_SHARE) * min(costs[strategy])],
+                      if costs[strategy][-1] < (1 + GROWTH_ALLOWED) * costs[strategy][0]],
             "ratio": costs[NAIVE][-1] / max(costs[strategy][-1] for strategy in HEAPS[1:]),
             "prices": _prices(records, scale),
         },

@@ -30,9 +30,9 @@ HARDENINGS = ("off", "check")
 
 REFUSED, UNSEEN, DAMAGE, SHARED, BROKEN, DEAD = (
     "refused", "unseen", "damage", "two owners", "heap broken", "dies")
-_LOOKS = {REFUSED: (draw.GREEN, "white"), UNSEEN: ("#eeeeee", "black"),
-          DAMAGE: (draw.ORANGE, "black"), SHARED: (draw.VERMILION, "white"),
-          BROKEN: (draw.BLUE, "white"), DEAD: ("black", "white")}
+LOOKS = {REFUSED: (draw.GREEN, "white"), UNSEEN: ("#eeeeee", "black"),
+         DAMAGE: (draw.ORANGE, "black"), SHARED: (draw.VERMILION, "white"),
+         BROKEN: (draw.BLUE, "white"), DEAD: ("black", "white")}
 MEANINGS = {
     REFUSED: "the heap said -1 and nothing happened",
     UNSEEN: "nobody noticed, and nobody was harmed, this time",
@@ -96,7 +96,7 @@ def _figure(table: dict[str, list[tuple[str, list[str]]]]) -> str:
         for axes, (hardening, rows) in zip(sheet.panels, table.items()):
             for row, (_, outcomes) in enumerate(rows):
                 for column, each in enumerate(outcomes):
-                    colour, ink = _LOOKS[each]
+                    colour, ink = LOOKS[each]
                     axes.add_patch(Rectangle((column, row), 0.96, 0.92, color=colour))
                     axes.text(column + 0.48, row + 0.48, each, color=ink, ha="center", va="center",
                               fontsize=7.5)

@@ -98,6 +98,13 @@ class Committed(unittest.TestCase):
                 for part in parts:
                     self.assertIn(part, chapter)
 
+    def test_each_chapter_says_how_many_records_it_has(self) -> None:
+        for one in pages.chapters(self.document):
+            marked = [record["key"] for record in self.document["records"]
+                      if one.number in record["chapters"]]
+            with self.subTest(one.slug):
+                self.assertEqual(one.records, len(marked))
+
     def test_a_quick_part_of_the_records_comes_out_again(self) -> None:
         committed = {record["key"]: record["result"] for record in self.document["records"]}
         chosen = [one for one in pages.experiments(Scale())

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import unittest
+from collections import Counter
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-from lab.answer import fragmentation, front, rounding
+from lab.answer import fragmentation, front, leak, rounding, trust
 from lab.answer.placed import ByteMap
 from lab.errors import RunError
-from lab.experiment import NO_PLACEMENT, Evidence
+from lab.experiment import NO_PLACEMENT, Evidence, operations_of
 from lab.trace import parse
 
 MAP_BYTES = 64
@@ -112,6 +113,54 @@ class Rounding(unittest.TestCase):
     def test_waste_is_the_share_nobody_asked_for(self) -> None:
         self.assertEqual(rounding.waste(48, 64), 0.25)
         self.assertEqual(rounding.waste(0, 0), 0)
+
+
+class Leak(unittest.TestCase):
+
+    def test_only_the_culprit_holds_more_than_it_needs(self) -> None:
+        owners, trace = leak.made_up_kernel()
+        live = Counter(owners[ident] for kind, ident, _ in operations_of(trace) if kind == "a")
+        live.subtract(owners[ident] for kind, ident, _ in operations_of(trace) if kind == "f")
+        for place, caller in enumerate(leak.CALLERS):
+            with self.subTest(caller.name):
+                if caller.forgets:
+                    self.assertGreater(live[place], 2 * caller.blocks)
+                else:
+                    self.assertLessEqual(live[place], caller.blocks)
+
+    def test_history_tells_who_holds_what(self) -> None:
+        owners, trace = leak.made_up_kernel()
+        operations = operations_of(trace)[:200]
+        placements = [at(index) if kind == "a" else NONE
+                      for index, (kind, _, _) in enumerate(operations)]
+        raw = {"footprint": {"map_bytes": 4096}, "first_failure": {"operation": 199}}
+        digest = leak.live_at_failure(Evidence(raw, placements, trace))
+        held = Counter(owners[ident] for kind, ident, _ in operations[:199] if kind == "a")
+        held.subtract(owners[ident] for kind, ident, _ in operations[:199] if kind == "f")
+        self.assertEqual(digest["blocks"], [held[place] for place in range(len(leak.CALLERS))])
+        self.assertEqual(sum(count for _, count, _ in digest["by_size"]), digest["live"])
+
+    def test_a_leak_that_does_no_harm_is_an_error(self) -> None:
+        with self.assertRaisesRegex(RunError, "did not exhaust the heap"):
+            leak.live_at_failure(evidence("a 0 64", [at(0)]))
+
+
+class Sins(unittest.TestCase):
+
+    QUIET = {"refused": False, "broken": None, "shared": 0, "damaged": 0, "broken_later": None}
+
+    def test_the_worst_that_came_of_a_sin_is_told(self) -> None:
+        for record, due in (
+                ({"died": "panic: page fault"}, trust.DEAD), (self.QUIET, trust.UNSEEN),
+                (self.QUIET | {"refused": True}, trust.REFUSED),
+                (self.QUIET | {"damaged": 1}, trust.DAMAGE),
+                (self.QUIET | {"damaged": 1, "broken_later": "I2"}, trust.BROKEN),
+                (self.QUIET | {"damaged": 1, "broken": "I2", "shared": 1}, trust.SHARED)):
+            with self.subTest(due):
+                self.assertEqual(trust.outcome(record), due)
+
+    def test_every_outcome_has_its_colour_and_its_meaning(self) -> None:
+        self.assertEqual(set(trust.LOOKS), set(trust.MEANINGS))
 
 
 if __name__ == "__main__":

@@ -127,9 +127,10 @@ class Committed(unittest.TestCase):
 class Words(unittest.TestCase):
     """The templates' own words."""
 
-    # What the project is made of, and may be said without having been measured.
-    CONSTANTS = {"1", "2", "3", "6", "7", "8", "9", "11", "12", "16", "32", "64", "100", "1,000",
-                 "4,096", "1977", "1994", "4"}
+    # May be said without having been measured: what the heaps are made of (1 byte, 4 bytes, 8,
+    # 16 KiB a row, 32 bits a word, 64; sizes of 100 to 4,096), years, chapters, percentiles.
+    CONSTANTS = {"0", "1", "3", "4", "6", "8", "16", "32", "64", "99.9", "100", "1,000", "4,096",
+                 "1977", "1994"}
 
     def test_no_figure_is_typed(self) -> None:
         for path in sorted((ROOT / "lab" / "templates" / "answer").glob("*.md")):

@@ -17,8 +17,10 @@ import os
 import resource
 import signal
 import time
+from asyncio.subprocess import Process
 from dataclasses import dataclass
-from typing import Awaitable, Callable, Iterator, Mapping, Optional, Sequence, TypeVar
+from typing import (Any, Awaitable, Callable, Coroutine, Iterator, Mapping, Optional, Sequence,
+                    TypeVar)
 
 from lab.errors import Interrupted, RunError
 
@@ -135,10 +137,10 @@ async def run(command: Sequence[str], *,
     """
     clock = clock or Clock(None, None)
     try:
-        child = await asyncio.create_subprocess_exec(
+        child = await _started(asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE, start_new_session=True,
-            preexec_fn=_die_with(os.getpid(), cpu_seconds), env=env, cwd=cwd)
+            preexec_fn=_die_with(os.getpid(), cpu_seconds), env=env, cwd=cwd))
     except OSError as error:
         raise RunError(f"{command[0]} cannot be started: {error.strerror}") from error
     assert child.stdout and child.stderr
@@ -148,12 +150,12 @@ async def run(command: Sequence[str], *,
     stopped = ""
     ended = False
     try:
-        while chunk := await asyncio.wait_for(child.stdout.read(_CHUNK_BYTES), clock.left()):
+        while chunk := await _within(clock, child.stdout.read(_CHUNK_BYTES)):
             on_bytes(chunk)
             lines.feed(chunk)
-        await asyncio.wait_for(child.wait(), clock.left())
+        await _within(clock, child.wait())
         ended = True
-    except asyncio.TimeoutError:
+    except TimeoutError:
         stopped = clock.verdict()
     finally:
         if not ended:
@@ -167,12 +169,38 @@ async def run(command: Sequence[str], *,
     return Outcome(child.returncode, stopped, (*lines.tail, *complaints.tail))
 
 
+async def _started(starting: Coroutine[Any, Any, Process]) -> Process:
+    """The child that `starting` starts.
+
+    A cancellation waits until it is there, and kills all of it: asyncio, interrupted, would kill
+    the child alone, and may wait for ever for the end of pipes that it has not opened yet.
+    """
+    task = asyncio.ensure_future(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            child = await task
+            _kill_group(child)
+            await child.wait()
+        raise
+
+
+async def _within(clock: Clock, work: Awaitable[Result]) -> Result:
+    """The result of `work`; raises TimeoutError when `clock` runs out.
+
+    Not asyncio.wait_for, which loses a cancellation that comes together with the result.
+    """
+    async with asyncio.timeout(clock.left()):
+        return await work
+
+
 async def _read(stream: asyncio.StreamReader, feed: Callable[[bytes], None]) -> None:
     while chunk := await stream.read(_CHUNK_BYTES):
         feed(chunk)
 
 
-def _kill_group(child: asyncio.subprocess.Process) -> None:
+def _kill_group(child: Process) -> None:
     """Kill the child and whatever it started that is still there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)

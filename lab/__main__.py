@@ -104,7 +104,7 @@ def _compare_parser() -> argparse.ArgumentParser:
                         help="how often a replay looks at its heap, for the pictures over time: 0"
                         " to 4096 (default: %(default)s)")
     parser.add_argument("--quick", action="store_true",
-                        help="only the beginning of each trace: a first look, in a part of the time")
+                        help="only the beginning of each trace: a first look in less time")
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
                         help="tcg counts instructions, the same everywhere; kvm measures cycles of"
                         " this machine (default: tcg)")

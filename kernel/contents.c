@@ -10,11 +10,17 @@
 
 enum { BLOCKS = 512, SECRET = 0xa5 };
 
-static uint32_t count_bytes(const uint8_t *block, uint32_t bytes, uint8_t value)
+static const uint32_t secret_word = 0xa5a5a5a5;
+
+/*
+ * Returns: how many of the block's bytes are secret, by whole words: a single byte may look
+ * like one by chance, such as part of an address that the heap left there.
+ */
+static uint32_t secret_bytes(const uint32_t *block, uint32_t bytes)
 {
     uint32_t found = 0;
-    for (uint32_t i = 0; i < bytes; i++)
-        found += block[i] == value;
+    for (uint32_t i = 0; i < bytes / sizeof(*block); i++)
+        found += block[i] == secret_word ? sizeof(*block) : 0;
     return found;
 }
 
@@ -42,10 +48,10 @@ void experiment_stale(uint32_t seed)
     leave_secrets(mix, &random);
     for (uint32_t i = 0; i < BLOCKS; i++) {
         uint32_t size = mix->draw(&random);
-        const uint8_t *block = kmalloc(size);
+        const uint32_t *block = kmalloc(size);
         if (block == NULL)
             continue;
-        uint32_t found = count_bytes(block, size, SECRET);
+        uint32_t found = secret_bytes(block, size);
         bytes += size;
         stale_bytes += found;
         blocks++;

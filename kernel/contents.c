@@ -57,6 +57,7 @@ void experiment_stale(uint32_t seed)
         blocks++;
         stale_blocks += found > 0;
     }
+    experiment_open_record();
     console_report(",\"bytes\":%u,\"stale_bytes\":%u,\"blocks\":%u,\"stale_blocks\":%u", bytes,
                    stale_bytes, blocks, stale_blocks);
 }
@@ -74,6 +75,7 @@ void experiment_zeroing(uint32_t seed)
         kinitHeap();
         zeroed[i] = experiment_measure((measured_function *)kcalloc, 1, sizes[i], &block);
     }
+    experiment_open_record();
     experiment_say_list("sizes", sizes, SIZES);
     experiment_say_list("kmalloc", plain, SIZES);
     experiment_say_list("kcalloc", zeroed, SIZES);

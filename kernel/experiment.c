@@ -30,20 +30,27 @@ static const struct {
     {"map-scan", experiment_map_scan},
 };
 
+static const char *running; /* the name of the one that runs */
+
 enum machine_status run_experiment(const struct job *job)
 {
     for (uint32_t i = 0; i < sizeof(experiments) / sizeof(experiments[0]); i++) {
         if (!text_is(text_of(job->experiment), experiments[i].name))
             continue;
-        console_report("result: {\"experiment\":\"%s\",\"strategy\":\"%s\",\"heap_kib\":%u,"
-                       "\"hardening\":\"%s\"",
-                       experiments[i].name, kheap_strategy()->name,
-                       kheap()->region.arena_bytes / KIB, kheap_hardening());
+        running = experiments[i].name;
         experiments[i].run(job->seed);
         console_report("}\n");
         return MACHINE_DONE;
     }
     return run_refused("run=experiment needs experiment=NAME; docs/runner.md has their names");
+}
+
+void experiment_open_record(void)
+{
+    console_report("result: {\"experiment\":\"%s\",\"strategy\":\"%s\",\"heap_kib\":%u,"
+                   "\"hardening\":\"%s\"",
+                   running, kheap_strategy()->name, kheap()->region.arena_bytes / KIB,
+                   kheap_hardening());
 }
 
 uint32_t experiment_measure(measured_function *function, uintptr_t first, uintptr_t second,

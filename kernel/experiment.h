@@ -21,8 +21,9 @@ enum machine_status run_experiment(const struct job *job);
 /* --- for those who write experiments ------------------------------------------------------ */
 
 /*
- * Each starts from a fresh heap, and says the members of its record, each with a comma in
- * front. seed: of its random part.
+ * Each starts from a fresh heap; when all is done, since the heap may have things to say
+ * meanwhile, it opens its record and says its members, each with a comma in front.
+ * seed: of its random part.
  */
 typedef void experiment_function(uint32_t seed);
 
@@ -32,6 +33,9 @@ experiment_function experiment_double_free, experiment_stale_free, experiment_in
 experiment_function experiment_stale, experiment_zeroing;           /* contents.c */
 experiment_function experiment_constructed;                         /* object_cache.c */
 experiment_function experiment_map_scan;                            /* map_scan.c */
+
+/* Says the beginning of the record: what was asked, and whom. */
+void experiment_open_record(void);
 
 /* Returns: the ticks of one call of function (machine.h); *result: what it returned. */
 uint32_t experiment_measure(measured_function *function, uintptr_t first, uintptr_t second,

@@ -82,6 +82,7 @@ void experiment_map_scan(uint32_t seed)
     memory[blocks / 8 - 1] = 0x7f;
     uint32_t bit_ticks = ticks_of(scan_bits, &map, &found_bit);
     kinitHeap();
+    experiment_open_record();
     console_report(",\"blocks\":%u,\"byte\":%u,\"word\":%u,\"bit\":%u,\"found\":[%u,%u,%u]",
                    blocks, byte_ticks, word_ticks, bit_ticks, (uint32_t)found_byte,
                    (uint32_t)found_word, (uint32_t)found_bit);

@@ -98,6 +98,7 @@ void experiment_constructed(uint32_t seed)
         take_ticks += experiment_measure((measured_function *)take_cached, 0, 0, &object);
         give_ticks += experiment_measure((measured_function *)give_cached, object, 0, &ignored);
     }
+    experiment_open_record();
     console_report(",\"rounds\":%u,\"object_bytes\":%u,\"kmalloc\":%u,\"construct\":%u,"
                    "\"destruct\":%u,\"kfree\":%u,\"take\":%u,\"give\":%u",
                    (uint32_t)ROUNDS, (uint32_t)sizeof(struct object), life.kmalloc_ticks,

@@ -3,10 +3,11 @@
  * What callers do wrong, each done once to a heap of a few blocks, and what becomes of it.
  *
  * The blocks are in a row, as far as the strategy places them so: BEFORE, TARGET, BEHIND. The
- * sin is done to TARGET; then the heap is used on as if nothing had happened. Four things are
- * told: whether the heap refused the call, what its own check finds broken, how many blocks of
- * innocent owners changed their contents, and how many of the blocks it handed out afterwards
- * share memory with one that was live already.
+ * sin is done to TARGET; then the heap is used on as if nothing had happened: further blocks
+ * are taken, and all are given back. Told are: whether the heap refused the call, what its own
+ * check finds broken, how many blocks of innocent owners changed their contents, how many of
+ * the blocks it handed out afterwards share memory with one that was live already, and how
+ * many misuses it has reported by the end (mm/hardening.h).
  */
 #include "experiment.h"
 
@@ -15,6 +16,7 @@
 #include "console.h"
 #include "heap.h"
 #include "heap_check.h"
+#include "heap_stats.h"
 #include "heap_strategy.h"
 
 enum {
@@ -71,17 +73,16 @@ static uint32_t damaged_blocks(const struct owners *owners)
     return damaged;
 }
 
-static void say_broken(const char *name)
+static void say_broken(const char *name, const char *broken)
 {
-    const char *broken = heap_check(kheap_strategy(), kheap());
     if (broken == NULL)
         console_report(",\"%s\":null", name);
     else
         console_report(",\"%s\":\"%s\"", name, broken);
 }
 
-/* Uses the heap on: every block that comes is filled by an owner who knows of nothing. */
-static void go_on(struct owners *owners)
+/* Every block that comes is filled by an owner who knows of nothing. Returns: own()'s, summed. */
+static uint32_t take_more(struct owners *owners)
 {
     uint32_t shared = 0;
     for (uint32_t i = 0; i < LATER_BLOCKS; i++) {
@@ -89,17 +90,30 @@ static void go_on(struct owners *owners)
         if (block != NULL)
             shared += own(owners, block);
     }
-    console_report(",\"shared\":%u,\"damaged\":%u", shared, damaged_blocks(owners));
-    say_broken("broken_later");
+    return shared;
 }
 
+static void give_all_back(const struct owners *owners)
+{
+    for (uint32_t i = 0; i < owners->count; i++)
+        kfree(owners->blocks[i]);
+}
+
+/* Uses the heap on as if nothing had happened, and says what came of it. */
 static void tell(struct owners *owners, enum verdict verdict)
 {
     static const char *const words[] = {
         [NOT_ASKED] = "null", [REFUSED] = "true", [ACCEPTED] = "false"};
-    console_report(",\"refused\":%s", words[verdict]);
-    say_broken("broken");
-    go_on(owners);
+    const char *broken = heap_check(kheap_strategy(), kheap());
+    uint32_t shared = take_more(owners);
+    uint32_t damaged = damaged_blocks(owners);
+    const char *broken_later = heap_check(kheap_strategy(), kheap());
+    give_all_back(owners);
+    experiment_open_record();
+    console_report(",\"refused\":%s,\"shared\":%u,\"damaged\":%u,\"reported\":%u",
+                   words[verdict], shared, damaged, heap_stats().misuses);
+    say_broken("broken", broken);
+    say_broken("broken_later", broken_later);
 }
 
 /* Hands out BEFORE, TARGET and BEHIND. Returns: TARGET, which is not among the owners. */

@@ -16,7 +16,8 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 KERNEL = HOST = ""
 BLOCK_BYTES = 64
 
-HARMLESS = {"refused": True, "broken": None, "shared": 0, "damaged": 0, "broken_later": None}
+HARMLESS = {"refused": True, "broken": None, "shared": 0, "damaged": 0, "broken_later": None,
+            "reported": 1}
 
 
 def run(experiment: str) -> dict:
@@ -47,12 +48,12 @@ class Sins(unittest.TestCase):
         self.assert_outcome("stale-free", refused=False, shared=1, damaged=1)
 
     def test_a_write_after_free_is_seen_by_nobody_until_there_is_an_owner(self):
-        self.assert_outcome("use-after-free", refused=None)
-        self.assert_outcome("use-after-reuse", refused=None, damaged=1)
+        self.assert_outcome("use-after-free", refused=None, reported=0)
+        self.assert_outcome("use-after-reuse", refused=None, damaged=1, reported=0)
 
     def test_an_overrun_damages_the_neighbour_but_not_within_the_rounding(self):
-        self.assert_outcome("overrun", refused=None, damaged=1)
-        self.assert_outcome("small-overrun", refused=None)
+        self.assert_outcome("overrun", refused=None, damaged=1, reported=0)
+        self.assert_outcome("small-overrun", refused=None, reported=0)
 
 
 class Figures(unittest.TestCase):

@@ -79,7 +79,7 @@ class Experiment:
     def key(self) -> str:
         """What its record is called."""
         parts = [self.machine, self.strategy, f"{self.heap_kib} KiB"]
-        parts += ["hardening check"] if self.hardening == "check" else []
+        parts += [f"hardening {self.hardening}"] if self.hardening != "off" else []
         parts += [self.words] if self.words else []
         parts += [f"trace {self.trace.name}"] if self.trace else []
         parts += [f"digest {self.digest.__name__}"] if self.digest else []

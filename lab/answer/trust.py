@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Optional, Sequence
 
 from matplotlib.patches import Rectangle
 
 from lab.answer import draw
-from lab.answer.chapter import NAIVE, About, Records, Scale, Telling
+from lab.answer.chapter import NAIVE, About, Records, Scale, Telling, churn, mean
 from lab.experiment import KERNEL, Experiment
 
 ABOUT = About(
@@ -26,15 +26,19 @@ SINS = {
     "small-overrun": "1 byte behind the request is written",
 }
 HEAPS = (NAIVE, "free-list", "boundary-tag", "slab", "tlsf", "boundary-map")
-HARDENINGS = ("off", "check")
+HARDENINGS = ("off", "check", "full")
+PRICED = "tlsf"
+GUARD_LABEL = "F"
+"""How the labels of damaged guards and quarantines begin (mm/fenced_heap.h)."""
 
-REFUSED, UNSEEN, DAMAGE, SHARED, BROKEN, DEAD = (
-    "refused", "unseen", "damage", "two owners", "heap broken", "dies")
-LOOKS = {REFUSED: (draw.GREEN, "white"), UNSEEN: ("#eeeeee", "black"),
+REFUSED, TOLD, UNSEEN, DAMAGE, SHARED, BROKEN, DEAD = (
+    "refused", "told later", "unseen", "damage", "two owners", "heap broken", "dies")
+LOOKS = {REFUSED: (draw.GREEN, "white"), TOLD: (draw.SKY, "black"), UNSEEN: ("#eeeeee", "black"),
          DAMAGE: (draw.ORANGE, "black"), SHARED: (draw.VERMILION, "white"),
          BROKEN: (draw.BLUE, "white"), DEAD: ("black", "white")}
 MEANINGS = {
     REFUSED: "the heap said -1 and nothing happened",
+    TOLD: "no harm was done, and later the heap reported it",
     UNSEEN: "nobody noticed, and nobody was harmed, this time",
     DAMAGE: "an innocent owner's bytes changed",
     SHARED: "one piece of memory was handed out to two owners",
@@ -48,13 +52,23 @@ def _experiment(sin: str, heap: str, hardening: str) -> Experiment:
                       survives=False, effort=10)
 
 
+def _priced(hardening: str, scale: Scale) -> Experiment:
+    return churn(KERNEL, PRICED, scale, 50, hardening=hardening)
+
+
 def _hardenings(scale: Scale) -> Sequence[str]:
     return HARDENINGS[:1] if scale.quick else HARDENINGS
 
 
 def experiments(scale: Scale) -> list[Experiment]:
-    return [_experiment(sin, heap, hardening) for hardening in _hardenings(scale)
-            for heap in HEAPS for sin in SINS]
+    return [*(_experiment(sin, heap, hardening) for hardening in _hardenings(scale)
+              for heap in HEAPS for sin in SINS),
+            *(_priced(hardening, scale) for hardening in _hardenings(scale))]
+
+
+def _is_broken(label: Optional[str]) -> bool:
+    """Whether the heap's account is broken: a damaged guard only says that somebody tried."""
+    return label is not None and not label.startswith(GUARD_LABEL)
 
 
 def outcome(record: Any) -> str:
@@ -65,9 +79,11 @@ def outcome(record: Any) -> str:
         return REFUSED
     if record["shared"]:
         return SHARED
-    if record["broken"] or record["broken_later"]:
+    if _is_broken(record["broken"]) or _is_broken(record["broken_later"]):
         return BROKEN
-    return DAMAGE if record["damaged"] else UNSEEN
+    if record["damaged"]:
+        return DAMAGE
+    return TOLD if record["reported"] else UNSEEN
 
 
 def tell(records: Records, scale: Scale) -> Telling:
@@ -86,8 +102,12 @@ def tell(records: Records, scale: Scale) -> Telling:
                                if outcomes[0] not in (REFUSED, UNSEEN)],
                "others_fatal": sum(each in (SHARED, BROKEN, DEAD) for each in others),
                "others": len(others),
+               "dearest": _hardenings(scale)[-1], "priced": PRICED,
+               "prices": [(hardening, mean(raw["cost"]), raw["footprint"]["hardening_bytes"])
+                          for hardening in _hardenings(scale)
+                          for raw in [records[_priced(hardening, scale)]]],
                "still": [sin for sin, outcomes in table[_hardenings(scale)[-1]]
-                         if REFUSED not in outcomes]},
+                         if not {REFUSED, TOLD} & set(outcomes)]},
         figures={"sins": _figure(table)})
 
 

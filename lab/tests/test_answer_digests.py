@@ -147,13 +147,15 @@ class Leak(unittest.TestCase):
 
 class Sins(unittest.TestCase):
 
-    QUIET = {"refused": False, "broken": None, "shared": 0, "damaged": 0, "broken_later": None}
+    QUIET = {"refused": False, "broken": None, "shared": 0, "damaged": 0, "broken_later": None,
+             "reported": 0}
 
     def test_the_worst_that_came_of_a_sin_is_told(self) -> None:
         for record, due in (
                 ({"died": "panic: page fault"}, trust.DEAD), (self.QUIET, trust.UNSEEN),
                 (self.QUIET | {"refused": True}, trust.REFUSED),
-                (self.QUIET | {"damaged": 1}, trust.DAMAGE),
+                (self.QUIET | {"reported": 1, "broken": "F1: a guard"}, trust.TOLD),
+                (self.QUIET | {"damaged": 1, "reported": 1}, trust.DAMAGE),
                 (self.QUIET | {"damaged": 1, "broken_later": "I2"}, trust.BROKEN),
                 (self.QUIET | {"damaged": 1, "broken": "I2", "shared": 1}, trust.SHARED)):
             with self.subTest(due):

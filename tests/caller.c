@@ -90,6 +90,13 @@ static const char *make_realloc(struct caller *caller, const struct call *call)
     return NULL;
 }
 
+/* The offset may lead out of the region, either way. */
+static const char *make_misuse(struct caller *caller, const struct call *call)
+{
+    uintptr_t region = (uintptr_t)caller->oracle->host->heap.region.map;
+    return oracle_misuse(caller->oracle, (uint8_t *)(region + call->bytes));
+}
+
 const char *caller_make(struct caller *caller, const struct call *call)
 {
     switch (call->kind) {
@@ -100,7 +107,7 @@ const char *caller_make(struct caller *caller, const struct call *call)
     case CALL_FREE:
         return oracle_free(caller->oracle, call->block);
     case CALL_MISUSE:
-        return oracle_misuse(caller->oracle, caller->oracle->host->heap.region.map + call->bytes);
+        return make_misuse(caller, call);
     }
     abort();
 }
@@ -113,6 +120,12 @@ struct caller *caller_new(const struct heap_strategy *strategy, uint32_t map_byt
     caller->oracle = oracle_new(strategy, map_bytes);
     caller->policy = map_bytes <= POLICY_BLOCKS_MAX ? policy_of(strategy) : NULL;
     return caller;
+}
+
+void caller_renew(struct caller *caller)
+{
+    oracle_renew(caller->oracle);
+    caller->rover = 0;
 }
 
 void caller_delete(struct caller *caller)

@@ -29,6 +29,9 @@ struct caller {
 struct caller *caller_new(const struct heap_strategy *strategy, uint32_t map_bytes);
 void caller_delete(struct caller *caller);
 
+/* Makes it what caller_new() made. */
+void caller_renew(struct caller *caller);
+
 /* Makes the call. Returns: NULL, or what is wrong, in words, valid until the next call. */
 ORACLE_JUDGES const char *caller_make(struct caller *caller, const struct call *call);
 

@@ -21,18 +21,30 @@ static uint32_t whole_pages(uint32_t bytes)
 }
 
 /* The multiplication is Knuth's, TAOCP 3, 6.4: neighbours get numbers that are far apart. */
-uint8_t host_heap_garbage(uint32_t offset)
+static uint8_t garbage_at(uint32_t offset)
 {
     uint32_t mixed = (offset + 1) * 2654435761U;
     uint32_t small = 1 + (mixed >> 22) % 4;
     return (uint8_t)((mixed & 0x10000) != 0 ? small : mixed >> 24);
 }
 
-static void fill_with_garbage(const struct host_heap *host)
+const uint8_t *host_heap_garbage(uint32_t bytes)
 {
-    for (uint32_t offset = 0; offset < host_heap_region_bytes(host); offset++)
-        host->heap.region.map[offset] = host_heap_garbage(offset);
+    static uint8_t *table;
+    static uint32_t table_bytes;
+    if (table_bytes < bytes)
+        table = must(realloc(table, bytes));
+    for (; table_bytes < bytes; table_bytes++)
+        table[table_bytes] = garbage_at(table_bytes);
+    return table;
+}
+
+void host_heap_renew(struct host_heap *host)
+{
+    uint32_t bytes = host_heap_region_bytes(host);
+    memcpy(host->heap.region.map, host_heap_garbage(bytes), bytes);
     memset(host->heap.control, CONTROL_GARBAGE, host->strategy->control_bytes);
+    host->strategy->init(&host->heap);
 }
 
 struct host_heap *host_heap_new(const struct heap_strategy *strategy, uint32_t map_bytes)
@@ -55,8 +67,7 @@ struct host_heap *host_heap_new(const struct heap_strategy *strategy, uint32_t m
         .memory = memory,
         .memory_bytes = memory_bytes,
     };
-    fill_with_garbage(host);
-    strategy->init(&host->heap);
+    host_heap_renew(host);
     return host;
 }
 

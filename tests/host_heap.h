@@ -26,11 +26,15 @@ struct host_heap {
 struct host_heap *host_heap_new(const struct heap_strategy *strategy, uint32_t map_bytes);
 void host_heap_delete(struct host_heap *host);
 
+/* Makes it what host_heap_new() made. */
+void host_heap_renew(struct host_heap *host);
+
 /*
- * The garbage that the region is filled with: half of its bytes are random, half small,
- * as those of a side array are. offset: from the region's start.
+ * The garbage that a region of so many bytes is filled with, always the same: half of the
+ * bytes are random, half small, as those of a side array are.
+ * Returns: a table, valid until the next call.
  */
-uint8_t host_heap_garbage(uint32_t offset);
+const uint8_t *host_heap_garbage(uint32_t bytes);
 
 uint32_t host_heap_region_bytes(const struct host_heap *host);
 

@@ -10,20 +10,11 @@
 
 /* --- what is in the region ------------------------------------------------------------- */
 
-/* Returns: what belongs at address: host_heap_garbage(), as a table that grows on demand. */
+/* Returns: what belongs at address, and behind it. */
 static const uint8_t *contents_at(const struct oracle *oracle, const uint8_t *address)
 {
-    static uint8_t *table;
-    static uint32_t table_bytes;
-    uint32_t region_bytes = host_heap_region_bytes(oracle->host);
-    if (table_bytes < region_bytes) {
-        table = realloc(table, region_bytes);
-        if (table == NULL)
-            abort();
-        for (; table_bytes < region_bytes; table_bytes++)
-            table[table_bytes] = host_heap_garbage(table_bytes);
-    }
-    return table + (address - oracle->host->heap.region.map);
+    const struct host_heap *host = oracle->host;
+    return host_heap_garbage(host_heap_region_bytes(host)) + (address - host->heap.region.map);
 }
 
 /* How a message names a place: addresses differ from run to run. */
@@ -380,16 +371,24 @@ uint32_t oracle_state_bytes(const struct oracle_state *state)
 
 struct oracle *oracle_new(const struct heap_strategy *strategy, uint32_t map_bytes)
 {
-    struct oracle *oracle = calloc(1, sizeof(*oracle));
+    struct oracle *oracle = malloc(sizeof(*oracle));
     if (oracle == NULL)
         abort();
     oracle->host = host_heap_new(strategy, map_bytes);
     oracle->fresh_largest = ORACLE_UNKNOWN;
+    oracle_renew(oracle);
+    return oracle;
+}
+
+void oracle_renew(struct oracle *oracle)
+{
     struct heap_stats fresh;
-    heap_measure(strategy, &oracle->host->heap, &fresh);
+    host_heap_renew(oracle->host);
+    heap_measure(oracle->host->strategy, &oracle->host->heap, &fresh);
     oracle->fresh_free_bytes = fresh.free_bytes + fresh.cached_bytes;
     oracle->state.free_bytes = oracle->fresh_free_bytes;
-    return oracle;
+    oracle->state.ids = 0;
+    oracle->state.count = 0;
 }
 
 void oracle_delete(struct oracle *oracle)

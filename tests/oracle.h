@@ -48,6 +48,9 @@ struct oracle {
 struct oracle *oracle_new(const struct heap_strategy *strategy, uint32_t map_bytes);
 void oracle_delete(struct oracle *oracle);
 
+/* Makes it what oracle_new() made. */
+void oracle_renew(struct oracle *oracle);
+
 bool oracle_has_trait(const struct oracle *oracle, enum heap_trait trait);
 
 /* Returns: how many bytes of a snapshot are in use. */

@@ -59,7 +59,15 @@ def _seed(text: str) -> int:
     return value
 
 
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value < 10**12:
+        raise ValueError
+    return value
+
+
 _share.__name__ = "share"
+_count.__name__ = "number above zero"
 _samples.__name__ = "number from 0 to 4096"
 _seed.__name__ = "seed from 1 to 4294967295"
 _number_above_zero.__name__ = "number of seconds"
@@ -189,7 +197,40 @@ def new(argv: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS = {"compare": compare, "answer": answer, "test": test, "new": new}
+def _fuzz_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="heaplab fuzz", allow_abbrev=False,
+        description="Put heaps, and what reads input, through made-up input until something goes"
+        " wrong or enough is done. What goes wrong is told, and left in the results.")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help="a strategy, or 'trace' or 'boot-info' (default: all)")
+    parser.add_argument("--operations", type=_count, default=10_000_000, metavar="N",
+                        help="end each with so many operations done (default: 10000000)")
+    parser.add_argument("--seed", type=_count, default=1, metavar="N",
+                        help="of what is made up; the same seed, the same input (default: 1)")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="fuzzers at the same time (default: one for each core)")
+    parser.add_argument("--results", type=Path, default=Path("heaplab-results/fuzz"),
+                        metavar="DIR", help="where logs go, and inputs that go wrong (default:"
+                        " %(default)s)")
+    return parser
+
+
+def fuzz(argv: Sequence[str]) -> int:
+    """Build the fuzzers, run them, and say what they found."""
+    options = _fuzz_parser().parse_args(argv)
+    from lab import fuzz as command  # needs rich, which --help does not
+    names = command.chosen(options.names, build.strategies())
+    programs = build.Build(1024)
+    programs.prepare([f"fuzz-{name}" for name in names],
+                     lambda text: print(f"heaplab: {text}", file=sys.stderr))
+    fuzzers = [command.Fuzzer(name, programs.program(f"fuzz-{name}")) for name in names]
+    return command.report(command.run(
+        fuzzers, options.operations, options.seed,
+        options.jobs or len(os.sched_getaffinity(0)), options.results))
+
+
+COMMANDS = {"compare": compare, "answer": answer, "test": test, "new": new, "fuzz": fuzz}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

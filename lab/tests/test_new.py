@@ -57,7 +57,7 @@ class NewStrategy(unittest.TestCase):
         directory = self.source / "build"
         run_quietly(build.meson(), "setup", directory, self.source, "--cross-file",
                     self.source / "cross" / "i686.ini", "-Diso=disabled",
-                    "-Dhost_tests=disabled")
+                    "-Dhost_tests=disabled", "-Dfuzzers=disabled")
         new.create("my-heap", self.source)
         with mock.patch.object(build, "ROOT", self.source):
             build.adopt_new_strategies(directory)

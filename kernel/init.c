@@ -10,6 +10,7 @@
 #include "job.h"
 #include "machine.h"
 #include "memory.h"
+#include "misuse_run.h"
 #include "panic.h"
 #include "processor_test.h"
 #include "runner.h"
@@ -49,6 +50,8 @@ static enum machine_status do_job(const struct job *job)
         return processor_test(&boot_info, job->processors);
     case JOB_EXPERIMENT:
         return run_experiment(job);
+    case JOB_MISUSE:
+        return run_misuse(job);
     case JOB_PRINT:
         return run_refused("run=print writes a trace to a file: only the host has files");
     case JOB_SMALLEST:

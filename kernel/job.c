@@ -23,6 +23,7 @@ static const struct choice kinds[] = {
     {"fault", JOB_FAULT},
     {"experiment", JOB_EXPERIMENT},
     {"processors", JOB_PROCESSORS},
+    {"misuse", JOB_MISUSE},
     {NULL, 0},
 };
 
@@ -86,6 +87,8 @@ static bool parse_word(struct text word, struct job *job)
         return parse_name(word, job->workload);
     if (text_take_name(&word, "experiment"))
         return parse_name(word, job->experiment);
+    if (text_take_name(&word, "sin"))
+        return parse_name(word, job->sin);
     if (text_take_name(&word, "unit"))
         return parse_unit(word, job);
     if (text_take_name(&word, "operations"))

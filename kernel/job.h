@@ -16,6 +16,7 @@ enum job_kind {
     JOB_FAULT,
     JOB_EXPERIMENT,
     JOB_PROCESSORS,
+    JOB_MISUSE,
 };
 
 enum { JOB_SAMPLES_MAX = 4096, JOB_NAME_BYTES = 32, JOB_PROCESSORS_MAX = 8 };
@@ -33,6 +34,7 @@ struct job {
     char workload[JOB_NAME_BYTES]; /* its name; empty: the trace is a boot module */
     char experiment[JOB_NAME_BYTES]; /* its name; only of JOB_EXPERIMENT */
     uint32_t processors;      /* how many to start */
+    char sin[JOB_NAME_BYTES]; /* its name; only of JOB_MISUSE; empty: all of them */
     enum machine_fault fault; /* only of JOB_FAULT */
 };
 

@@ -27,6 +27,16 @@ void machine_bulk_put(const void *bytes, uint32_t count);
 /* Shows who called whom on the console, innermost first, as far as can be told. */
 void machine_show_backtrace(void);
 
+/* What became of work that was let alone. */
+enum machine_end { MACHINE_CAME_BACK, MACHINE_CRASHED, MACHINE_HUNG };
+
+/*
+ * Calls work with context: on the host in a process of its own, which hangs if it takes
+ * longer than MACHINE_ALONE_MILLISECONDS; on a PC as any call, and a crash is the kernel's.
+ */
+enum { MACHINE_ALONE_MILLISECONDS = 200 };
+enum machine_end machine_let_alone(void (*work)(const void *context), const void *context);
+
 /* Returns: what address is called, as "kmalloc+0x1c" or in digits, in buffer. */
 const char *machine_name_of(const void *address, char *buffer, uint32_t buffer_bytes);
 

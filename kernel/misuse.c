@@ -72,21 +72,26 @@ static void add_life(struct line *line, const struct heap_life *life)
     add_name(line, ", freed by ", life->freed_by);
 }
 
+static void add_bytes(struct line *line, uint32_t bytes, const char *where)
+{
+    add(line, "%u byte%s %s", bytes, bytes == 1 ? "" : "s", where);
+}
+
 /* "64 bytes into a live block of 200 bytes at 0x0012a000". */
 static void add_position(struct line *line, const uint8_t *address, const char *what,
                          const struct heap_life *life)
 {
     const uint8_t *end = life->block + life->bytes;
     if (address < life->block)
-        add(line, "%u bytes before", (uint32_t)(life->block - address));
+        add_bytes(line, (uint32_t)(life->block - address), "before");
     else if (address == life->block)
         add(line, "at the start of");
     else if (address < end)
-        add(line, "%u bytes into", (uint32_t)(address - life->block));
+        add_bytes(line, (uint32_t)(address - life->block), "into");
     else if (address == end)
         add(line, "right behind");
     else
-        add(line, "%u bytes behind", (uint32_t)(address - end));
+        add_bytes(line, (uint32_t)(address - end), "behind");
     add(line, " a %s", what);
     if (life->bytes > 0)
         add(line, " of %u bytes", life->bytes);
@@ -128,24 +133,35 @@ static void add_place(struct line *line, const uint8_t *address,
 static void add_before(struct line *line, const struct heap_explanation *explanation)
 {
     const struct heap_life *before = &explanation->before;
-    if (before->block == NULL || explanation->place == HEAP_PLACE_FREED)
+    if (before->block == NULL || explanation->life.freed_by != NULL)
         return;
     add(line, "; a block of %u bytes was there", before->bytes);
     add_life(line, before);
+}
+
+/* Whether it is the start of a block that was freed and not handed out again since. */
+static bool is_known_freed(const uint8_t *address, const struct heap_explanation *explanation)
+{
+    bool is_start = explanation->place == HEAP_PLACE_FREED && address == explanation->life.block;
+    bool was_start = explanation->place == HEAP_PLACE_HOLE ||
+                     explanation->place == HEAP_PLACE_FREED;
+    return is_start || (was_start && explanation->before.block != NULL);
 }
 
 /* What kind of wrong address it is, in the words of a caller's mistake. */
 static const char *kind_of(const uint8_t *address, const struct heap_explanation *explanation)
 {
     if (explanation->place == HEAP_PLACE_OUTSIDE)
-        return "foreign address";
+        return "a foreign address";
     if ((uintptr_t)address % HEAP_ALIGNMENT_BYTES != 0)
-        return "unaligned address";
-    if (explanation->place == HEAP_PLACE_FREED)
-        return "block freed before";
-    if (explanation->place == HEAP_PLACE_HOLE)
-        return explanation->before.block != NULL ? "block freed before" : "free memory";
-    return explanation->place == HEAP_PLACE_LIVE ? "interior address" : "address never handed out";
+        return "an unaligned address";
+    if (is_known_freed(address, explanation))
+        return "a block freed before";
+    if (explanation->place == HEAP_PLACE_FREED || explanation->place == HEAP_PLACE_HOLE)
+        return "free memory";
+    if (explanation->place == HEAP_PLACE_LIVE)
+        return "an interior address";
+    return explanation->place == HEAP_PLACE_META ? "the heap's own memory" : "an address";
 }
 
 static const char *const damages[] = {

@@ -230,7 +230,30 @@ def fuzz(argv: Sequence[str]) -> int:
         options.jobs or len(os.sched_getaffinity(0)), options.results))
 
 
-COMMANDS = {"compare": compare, "answer": answer, "test": test, "new": new, "fuzz": fuzz}
+def misuse(argv: Sequence[str]) -> int:
+    """Commit every sin, and hold what becomes of it against the committed table."""
+    parser = _Parser(prog="heaplab misuse", allow_abbrev=False,
+                     description="Misuse every heap at every hardening level in every way that is"
+                     " known, say what is caught, and compare with the table in docs/misuse.md.")
+    parser.add_argument("--strategies", metavar="A,B", help="only these (default: all)")
+    parser.add_argument("--update", action="store_true",
+                        help="write the table anew instead, here and in docs/misuse.md")
+    options = parser.parse_args(argv)
+    from lab import compare as comparison, misuse as command  # needs rich, which --help does not
+    if options.update and options.strategies is not None:
+        raise InputError("--update writes the whole table: leave --strategies away")
+    strategies = comparison.chosen_heaps(options.strategies, build.strategies(), (), False)
+    return command.run(strategies, options.update)
+
+
+COMMANDS = {
+    "compare": compare,
+    "answer": answer,
+    "misuse": misuse,
+    "test": test,
+    "fuzz": fuzz,
+    "new": new,
+}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

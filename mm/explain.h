@@ -35,7 +35,8 @@ static void explain_visit(void *context, const struct heap_block *block)
     if ((uintptr_t)explain->address - (uintptr_t)block->start >= block->bytes)
         return;
     bool live = block->state == HEAP_BLOCK_LIVE;
-    explain->explanation->place = explain_place(block->state);
+    bool given_back = live && !front_knows(block); /* to a heap that never frees */
+    explain->explanation->place = given_back ? HEAP_PLACE_FREED : explain_place(block->state);
     explain->explanation->life = (struct heap_life){
         .block = live ? block->payload : block->start,
         .bytes = live ? block->payload_bytes : block->bytes,

@@ -27,11 +27,9 @@ enum {
     FENCE_GUARD_BYTES = 10,      /* before a block: what its plate leaves of 32 */
     FENCE_BEHIND_BYTES_MIN = 8,
     FENCE_BEHIND_BYTES_MAX = 64, /* who jumps further is not caught */
-    FENCE_CLEAN = 0xCD,          /* what a new block is filled with: nobody has written it */
-    FENCE_DEAD = 0xDD,           /* and one that was freed */
 };
 
-static const uint32_t FENCE_DEAD_WORD = FENCE_DEAD * 0x01010101U;
+static const uint32_t FENCE_DEAD_WORD = HEAP_FILLER_DEAD * 0x01010101U;
 
 struct fence_plate {
     uint32_t bytes;           /* that were asked for */
@@ -140,7 +138,7 @@ static const uint8_t *fence_damage_inside(const uint8_t *address, uint32_t bytes
     uint32_t offset = 0;
     while (offset + 4 <= bytes && *(const uint32_t *)(const void *)(address + offset) == FENCE_DEAD_WORD)
         offset += 4;
-    while (offset < bytes && address[offset] == FENCE_DEAD)
+    while (offset < bytes && address[offset] == HEAP_FILLER_DEAD)
         offset++;
     return offset < bytes ? address + offset : NULL;
 }

@@ -110,7 +110,7 @@ static void fenced_mend(uint8_t *address, enum heap_sin sin)
     else
         fence_close(address);
     if (sin == HEAP_SIN_WRITTEN_FREED)
-        __builtin_memset(address, FENCE_DEAD, plate->bytes);
+        __builtin_memset(address, HEAP_FILLER_DEAD, plate->bytes);
 }
 
 /* Returns: whether a fence is whole; if not, that has been said, and mended. */
@@ -150,7 +150,7 @@ static void fenced_release(const struct quarantined *block)
         struct heap_life life = fenced_life(block->address);
         history_note(&life);
     }
-    __builtin_memset(block->start, FENCE_DEAD, block->bytes);
+    __builtin_memset(block->start, HEAP_FILLER_DEAD, block->bytes);
     HEAP_STRATEGY.free(&kernel_heap, block->start);
 }
 
@@ -178,7 +178,7 @@ static void fenced_retire(uint8_t *address, const struct fenced_call *call)
     plate->seal = fence_seal(address);
     account_given_back();
     account_bytes(0, plate->bytes);
-    __builtin_memset(address, FENCE_DEAD, plate->bytes);
+    __builtin_memset(address, HEAP_FILLER_DEAD, plate->bytes);
     struct quarantined block = quarantined_of(address);
     if (HARDENING < HARDENING_FULL) {
         fenced_release(&block);
@@ -236,7 +236,7 @@ static void *fenced_alloc(uint32_t size, uint32_t align_bytes, const struct fenc
     if (start == NULL)
         return account_failure(bytes);
     uint8_t *address = start + front_bytes;
-    __builtin_memset(address, FENCE_CLEAN, size);
+    __builtin_memset(address, HEAP_FILLER_CLEAN, size);
     fenced_describe(address, (uint32_t)__builtin_ctz(front_bytes), size, call->caller);
     guard_enter(address);
     account_taken();
@@ -303,14 +303,17 @@ static bool fenced_make_room(uint8_t *address, uint32_t size)
            HEAP_STRATEGY.resize(&kernel_heap, fence_start(address), bytes);
 }
 
-/* Requires: front_is_sound(). */
+/*
+ * Requires: front_is_sound(). With full, blocks always move: whoever keeps an old pointer
+ * is to find the quarantine there.
+ */
 static bool front_resize(void *address, uint32_t size, const void *caller)
 {
     struct fence_plate *plate = fence_plate_of(address);
-    if (!fenced_make_room(address, size))
+    if (HARDENING == HARDENING_FULL || !fenced_make_room(address, size))
         return false;
     if (size > plate->bytes)
-        __builtin_memset((uint8_t *)address + plate->bytes, FENCE_CLEAN, size - plate->bytes);
+        __builtin_memset((uint8_t *)address + plate->bytes, HEAP_FILLER_CLEAN, size - plate->bytes);
     account_bytes(size, plate->bytes);
     fenced_describe(address, plate->front_log2, size, caller);
     return true;

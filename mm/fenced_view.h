@@ -126,6 +126,12 @@ static bool front_life(const uint8_t *address, struct heap_life *life)
     return true;
 }
 
+/* Returns: false iff a block that the strategy holds for live was given back, or given up. */
+static bool front_knows(const struct heap_block *block)
+{
+    return fenced_inside(block) != NULL;
+}
+
 static struct heap_life front_life_before(const void *address)
 {
     return history_of(address);

@@ -19,6 +19,12 @@
 
 enum hardening { HARDENING_OFF, HARDENING_CHECK, HARDENING_REDZONE, HARDENING_FULL };
 
+/* What blocks are filled with, from redzone on. */
+enum heap_filler {
+    HEAP_FILLER_CLEAN = 0xCD, /* a new one: nobody has written it */
+    HEAP_FILLER_DEAD = 0xDD,  /* one that was freed */
+};
+
 /* What a caller did wrong. */
 enum heap_sin {
     HEAP_SIN_WRONG_ADDRESS,  /* gave an address that is not the start of a live block */

@@ -150,6 +150,12 @@ static inline bool front_is_sound(const void *address, const void *caller)
     return true;
 }
 
+/* Returns: false iff a block that the strategy holds for live was given back. */
+static inline bool front_knows(const struct heap_block *block)
+{
+    return !plain_needs_guard() || guard_knows(block->payload);
+}
+
 /* Requires: front_usable(address) > 0. */
 static inline bool front_resize(void *address, uint32_t size, const void *caller)
 {

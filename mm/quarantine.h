@@ -3,7 +3,7 @@
  * Where freed blocks wait before the strategy gets them back. Included by fenced_heap.h
  * alone, and empty but with -Dhardening=full.
  *
- * A block in quarantine is nobody's: it is filled with FENCE_DEAD, and whoever writes there
+ * A block in quarantine is nobody's: it is filled with HEAP_FILLER_DEAD, and whoever writes there
  * is found out when it leaves, or when a call looks at its neighbours. Blocks leave in the
  * order in which they came, once there are too many of them or of their bytes; and all at
  * once when an allocation would fail.

@@ -6,8 +6,11 @@
 #include "machine.h"
 
 #include <execinfo.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bulk.h"
@@ -76,6 +79,28 @@ void machine_show_backtrace(void)
 const char *machine_name_of(const void *address, char *buffer, uint32_t buffer_bytes)
 {
     return format_text(buffer, buffer_bytes, "0x%08x", (uint32_t)(uintptr_t)address);
+}
+
+/* The limit is on its own time: a busy machine harms nothing. */
+__attribute__((noreturn)) static void work_alone(void (*work)(const void *), const void *context)
+{
+    const struct itimerval limit = {.it_value.tv_usec = MACHINE_ALONE_MILLISECONDS * 1000};
+    setitimer(ITIMER_PROF, &limit, NULL);
+    work(context);
+    fflush(stdout);
+    _exit(0);
+}
+
+enum machine_end machine_let_alone(void (*work)(const void *), const void *context)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+        work_alone(work, context);
+    int status = -1;
+    if (child > 0 && waitpid(child, &status, 0) == child && status == 0)
+        return MACHINE_CAME_BACK;
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF ? MACHINE_HUNG : MACHINE_CRASHED;
 }
 
 void machine_provoke(enum machine_fault fault)

@@ -16,6 +16,7 @@
 #include "heap.h"
 #include "heap_strategy.h"
 #include "memory.h"
+#include "misuse_run.h"
 #include "region.h"
 #include "replay.h"
 #include "runner.h"
@@ -175,6 +176,8 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
         return run_fault(job);
     if (job->kind == JOB_EXPERIMENT)
         return run_experiment(job);
+    if (job->kind == JOB_MISUSE)
+        return run_misuse(job);
     return job->kind == JOB_REPLAY ? run_replay(job, module) : run_tests(job);
 }
 

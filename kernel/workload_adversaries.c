@@ -217,11 +217,74 @@ static bool make_bestfit(struct workload_maker *maker)
     return true;
 }
 
+/* --- against any heap that goes on behind its last block ------------------------------------ */
+
+/*
+ * Robson's lower bound (JACM 21, 1974; Knuth, TAOCP 1, 2.5, exercise 41), as it is played against
+ * a heap that puts a block that fits no hole behind all others, as every sequential fit does.
+ * Where a block ends is then known. One that looks where blocks lie is in papers/robson.c.
+ */
+enum { ROBSON_LOG2_MAX = 16, ROBSON_UNITS_MAX = 1 << 20 };
+
+struct robson {
+    struct workload_maker *maker;
+    uint32_t *ends;  /* by id: the place behind the block; 0 if there is none */
+    uint32_t *units; /* by id: its size */
+    uint32_t behind; /* the place behind the last block */
+    uint32_t live_units;
+};
+
+static void robson_take(struct robson *robson, uint32_t units)
+{
+    uint32_t id = take(robson->maker, units);
+    if (id == UINT32_MAX)
+        return;
+    robson->behind += units;
+    robson->live_units += units;
+    robson->ends[id] = robson->behind;
+    robson->units[id] = units;
+}
+
+/* Keeps the blocks that end at a multiple of size, and allocates as many of size as may be. */
+static void robson_round(struct robson *robson, uint32_t size, uint32_t live_max)
+{
+    uint32_t ids = robson->maker->builder.trace->id_count;
+    for (uint32_t id = 0; id < ids; id++) {
+        if (robson->ends[id] % size == 0)
+            continue;
+        give(robson->maker, id);
+        robson->live_units -= robson->units[id];
+        robson->ends[id] = 0;
+    }
+    for (uint32_t left = (live_max - robson->live_units) / size; left > 0; left--)
+        robson_take(robson, size);
+}
+
+static bool make_robson(struct workload_maker *maker)
+{
+    uint32_t live_max = maker->numbers[1], log2_max = maker->numbers[0];
+    struct robson robson = {
+        .maker = maker,
+        .ends = scratch_alloc(live_max * (uint32_t)sizeof(*robson.ends)),
+        .units = scratch_alloc(live_max * (uint32_t)sizeof(*robson.units)),
+    };
+    if (robson.ends == NULL || robson.units == NULL ||
+        !workload_start(maker, 3 * live_max, live_max))
+        return false;
+    workload_measure(maker, 3 * live_max);
+    for (uint32_t i = 0; i < live_max; i++)
+        robson_take(&robson, 1);
+    for (uint32_t log2 = 1; log2 <= log2_max; log2++)
+        robson_round(&robson, 1U << log2, live_max);
+    return true;
+}
+
 const struct workload_family workload_adversaries[] = {
     {"holes", {{"HOLES", 1, HOLES_MAX, 0}}, make_holes_family},
     {"tlsf", {{"TEST", 1, 5, 0}}, make_tlsf},
     {"bestfit",
      {{"SIZE", BESTFIT_SIZE_MIN, BESTFIT_SIZE_MAX, 0}, {"ROUNDS", 1, BESTFIT_ROUNDS_MAX, 0}},
      make_bestfit},
+    {"robson", {{"LOG2", 1, ROBSON_LOG2_MAX, 0}, {"UNITS", 1, ROBSON_UNITS_MAX, 0}}, make_robson},
     {0},
 };

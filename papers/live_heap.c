@@ -63,6 +63,7 @@ const char *live_heap_start(struct live_heap *live, const struct heap_strategy *
                             .arena_bytes = arena_bytes},
                  .control = control},
         .walls = walls,
+        .units_max = map_bytes,
         .lowest = UINT32_MAX,
     };
     walls[0] = BLOCK_ENDED;
@@ -72,11 +73,52 @@ const char *live_heap_start(struct live_heap *live, const struct heap_strategy *
     return NULL;
 }
 
-void live_heap_end(struct live_heap *live)
+/* A map of bytes is as long as it is said to be: nothing else tells where the heap ends. */
+static void set_units(struct live_heap *live, uint32_t units)
+{
+    struct heap_region *region = &live->heap.region;
+    live->walls[region->map_bytes] &= (uint8_t)~BLOCK_BEGINS;
+    region->map_bytes = units;
+    region->arena_bytes = units * UNIT_BYTES;
+    live->walls[units] |= BLOCK_BEGINS;
+}
+
+void live_heap_confine(struct live_heap *live)
+{
+    set_units(live, 0);
+}
+
+/* Returns: how many units lie behind the last live block. */
+static uint32_t units_at_end(const struct live_heap *live)
+{
+    uint32_t units = live->heap.region.map_bytes, last = units;
+    while ((live->walls[last] & BLOCK_ENDED) == 0)
+        last--;
+    return units - last;
+}
+
+bool live_heap_grow(struct live_heap *live, uint32_t units)
+{
+    uint32_t had = live->heap.region.map_bytes, end = units_at_end(live);
+    uint32_t missing = units > end ? units - end : 0;
+    if (missing > live->units_max - had)
+        return false;
+    set_units(live, had + missing);
+    return true;
+}
+
+bool live_heap_is_last(const struct live_heap *live, const void *address)
 {
     const struct heap_region *region = &live->heap.region;
-    uint32_t before_bytes = whole_pages(region->map_bytes);
-    munmap(region->arena - before_bytes, before_bytes + region->arena_bytes);
+    const uint8_t *behind = (const uint8_t *)address + live->strategy->usable(&live->heap, address);
+    const uint8_t *end = region->arena + region->arena_bytes;
+    return (uint32_t)(end - behind) / UNIT_BYTES == units_at_end(live);
+}
+
+void live_heap_end(struct live_heap *live)
+{
+    uint32_t before_bytes = whole_pages(live->units_max);
+    munmap(live->heap.region.arena - before_bytes, before_bytes + live->units_max * UNIT_BYTES);
     free(live->heap.control);
     free(live->walls);
 }
@@ -159,15 +201,20 @@ void live_heap_free(struct live_heap *live, void *address)
     take_steps(&live->free_steps);
 }
 
-void *live_heap_resize(struct live_heap *live, void *address, uint32_t size)
+bool live_heap_resize_in_place(struct live_heap *live, void *address, uint32_t size)
 {
     forget_block(live, address);
-    if (live->strategy->resize != NULL && live->strategy->resize(&live->heap, address, size)) {
-        take_steps(&live->alloc_steps);
-        note_block(live, address);
-        return address;
-    }
+    bool resized =
+        live->strategy->resize != NULL && live->strategy->resize(&live->heap, address, size);
+    live->last_steps = take_steps(&live->alloc_steps);
     note_block(live, address);
+    return resized;
+}
+
+void *live_heap_resize(struct live_heap *live, void *address, uint32_t size)
+{
+    if (live_heap_resize_in_place(live, address, size))
+        return address;
     void *moved = live_heap_alloc(live, size);
     if (moved != NULL)
         live_heap_free(live, address);

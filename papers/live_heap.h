@@ -21,6 +21,7 @@ struct live_heap {
     uint32_t granted_bytes; /* what live blocks' owners may use */
     uint32_t peak_granted_bytes;
     uint32_t largest_granted_bytes; /* of any block so far */
+    uint32_t units_max; /* of arena, however few of them it has now */
     uint32_t lowest;  /* of the bytes that were ever used, counted from the side array */
     uint32_t highest; /* behind the last of them */
 };
@@ -33,11 +34,29 @@ struct live_heap {
 const char *live_heap_start(struct live_heap *live, const struct heap_strategy *strategy,
                             uint32_t arena_bytes);
 
+/*
+ * From now on the heap has only its first bytes, of which there are none, and grows when it is
+ * told to, like one above sbrk(). Requires: tiles; nothing was allocated.
+ */
+void live_heap_confine(struct live_heap *live);
+
+/*
+ * Grows by as much as makes the hole at its end one of so many units.
+ * Returns: false iff there is too little memory. Requires: live_heap_confine() was called.
+ */
+bool live_heap_grow(struct live_heap *live, uint32_t units);
+
+/* Returns: whether nothing but a hole lies behind a live block. Requires: tiles. */
+bool live_heap_is_last(const struct live_heap *live, const void *address);
+
 /* Gives the heap's memory back. */
 void live_heap_end(struct live_heap *live);
 
 /* Returns: as kmalloc. */
 void *live_heap_alloc(struct live_heap *live, uint32_t size);
+
+/* Returns: whether a live block now holds size bytes where it lies. Requires: size > 0. */
+bool live_heap_resize_in_place(struct live_heap *live, void *address, uint32_t size);
 
 /* Returns: as krealloc, for a live block and a size above 0. */
 void *live_heap_resize(struct live_heap *live, void *address, uint32_t size);

@@ -34,12 +34,40 @@ struct player {
 
 /*
  * The malloc lab's textbook allocators round a request and 8 bytes of header and footer up to
- * a multiple of 8, at least 16. A block of 64 bytes here stands for 8 there.
+ * a multiple of 8, at least 16, and grow by just what is missing. A unit of 64 bytes here stands
+ * for 8 there.
  */
-static uint32_t textbook_size(uint32_t size)
+enum { UNIT_BYTES = HEAP_BYTES_PER_MAP_BYTE, TEXTBOOK_BYTES = 8 };
+
+static uint32_t textbook_bytes(uint32_t size)
 {
-    uint32_t rounded = (size + 8 + 7) / 8 * 8;
-    return (rounded < 16 ? 16 : rounded) * 8;
+    return ((size - 1) / TEXTBOOK_BYTES + 2) * UNIT_BYTES;
+}
+
+static void *textbook_alloc(struct live_heap *live, uint32_t bytes)
+{
+    void *block = live_heap_alloc(live, bytes);
+    if (block == NULL && live_heap_grow(live, bytes / UNIT_BYTES))
+        block = live_heap_alloc(live, bytes);
+    return block;
+}
+
+/* In place if there is room; else elsewhere; else, if the block is the last, by growing. */
+static void *textbook_resize(struct live_heap *live, void *block, uint32_t bytes)
+{
+    uint32_t had = live->strategy->usable(&live->heap, block);
+    if (live_heap_resize_in_place(live, block, bytes))
+        return block;
+    void *moved = live_heap_alloc(live, bytes);
+    if (moved == NULL && live_heap_is_last(live, block) &&
+        live_heap_grow(live, (bytes - had) / UNIT_BYTES) &&
+        live_heap_resize_in_place(live, block, bytes))
+        return block;
+    if (moved == NULL)
+        moved = textbook_alloc(live, bytes);
+    if (moved != NULL)
+        live_heap_free(live, block);
+    return moved;
 }
 
 static const char *find_trace(struct player *player)
@@ -75,15 +103,17 @@ static void note_allocation(struct player *player, const void *block)
         player->steps_max = live->last_steps;
 }
 
-/* Returns: the block's new place; NULL if it could not be had, and the old one is as it was. */
-static void *moved(struct player *player, void *block, uint32_t size)
+static void *allocate(struct player *player, uint32_t size)
 {
-    if (!player->setup->textbook)
-        return live_heap_resize(&player->live, block, size);
-    void *other = live_heap_alloc(&player->live, size);
-    if (other != NULL)
-        live_heap_free(&player->live, block);
-    return other;
+    return player->setup->textbook ? textbook_alloc(&player->live, textbook_bytes(size))
+                                   : live_heap_alloc(&player->live, size);
+}
+
+/* Returns: the block's new place; NULL if it could not be had, and the old one is as it was. */
+static void *resize(struct player *player, void *block, uint32_t size)
+{
+    return player->setup->textbook ? textbook_resize(&player->live, block, textbook_bytes(size))
+                                   : live_heap_resize(&player->live, block, size);
 }
 
 /* Returns: where the operation put its block; NULL if nowhere. */
@@ -91,17 +121,15 @@ static void *play(struct player *player, const struct trace_operation *operation
 {
     void **block = &player->blocks[operation->id];
     uint32_t size = operation->size;
-    if (size > 0 && player->setup->textbook)
-        size = textbook_size(size);
     if (operation->kind == TRACE_ALLOC && size > 0) {
-        *block = live_heap_alloc(&player->live, size);
+        *block = allocate(player, size);
         note_allocation(player, *block);
         return *block;
     }
     if (*block == NULL)
         return NULL;
     if (operation->kind == TRACE_REALLOC && size > 0) {
-        void *place = moved(player, *block, size);
+        void *place = resize(player, *block, size);
         note_allocation(player, place);
         return place == NULL ? NULL : (*block = place);
     }
@@ -183,10 +211,10 @@ static void say_result(const struct player *player)
            (unsigned long long)live->free_steps, player->samples,
            (unsigned long long)player->live_sum, (unsigned long long)player->hole_sum);
     printf("\"peak_requested_bytes\":%u,\"peak_granted_bytes\":%u,\"largest_granted_bytes\":%u,"
-           "\"extent_bytes\":%u,\"placement_hash\":\"%016llx\"}\n",
+           "\"extent_bytes\":%u,\"arena_bytes\":%u,\"placement_hash\":\"%016llx\"}\n",
            player->trace.peak_requested_bytes, live->peak_granted_bytes,
            live->largest_granted_bytes, live_heap_extent_bytes(live),
-           (unsigned long long)player->placement_hash);
+           live->heap.region.arena_bytes, (unsigned long long)player->placement_hash);
 }
 
 const char *experiment_play(const struct setup *setup)
@@ -197,11 +225,16 @@ const char *experiment_play(const struct setup *setup)
         wrong = live_heap_start(&player.live, setup->strategy, setup->kib * KIB);
     if (wrong != NULL)
         return wrong;
+    if (setup->textbook && !player.live.tiles)
+        return "textbook: it takes a strategy over the byte map";
+    if (setup->textbook)
+        live_heap_confine(&player.live);
     player.blocks = calloc(player.trace.id_count, sizeof(*player.blocks));
     if (player.blocks == NULL && player.trace.id_count > 0)
         return "there is too little memory for the trace's ids";
     play_all(&player);
-    wrong = heap_check(setup->strategy, &player.live.heap);
+    wrong = setup->textbook ? setup->strategy->check(&player.live.heap)
+                            : heap_check(setup->strategy, &player.live.heap);
     if (wrong == NULL)
         say_result(&player);
     live_heap_end(&player.live);

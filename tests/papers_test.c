@@ -104,6 +104,28 @@ static void a_resized_block_is_known_by_its_new_size(void **state)
     live_heap_end(&live);
 }
 
+static void a_confined_heap_has_what_it_was_told_to_grow_by(void **state)
+{
+    (void)state;
+    struct live_heap live;
+    start(&live, &heap_bitmap);
+    live_heap_confine(&live);
+    assert_null(live_heap_alloc(&live, 1));
+    assert_true(live_heap_grow(&live, 3));
+    assert_null(live_heap_alloc(&live, 4 * UNIT));
+    assert_non_null(live_heap_alloc(&live, 2 * UNIT));
+    assert_true(live_heap_grow(&live, 5));
+    void *last = live_heap_alloc(&live, 4 * UNIT);
+    assert_non_null(last); /* old and new memory are one hole */
+    assert_false(live.last_was_exact);
+    assert_true(live_heap_is_last(&live, last));
+    assert_int_equal(live.heap.region.map_bytes, 2 + 5);
+    assert_false(live_heap_grow(&live, 1024 - 5));
+    assert_true(live_heap_grow(&live, 1024 - 6));
+    assert_null(heap_check(&heap_bitmap, &live.heap) == NULL ? NULL : "broken");
+    live_heap_end(&live);
+}
+
 static void logarithms_are_right_to_their_last_bit(void **state)
 {
     (void)state;
@@ -148,6 +170,7 @@ int main(void)
         cmocka_unit_test(frees_that_search_are_counted_apart),
         cmocka_unit_test(a_fit_is_exact_iff_both_its_ends_touch),
         cmocka_unit_test(a_resized_block_is_known_by_its_new_size),
+        cmocka_unit_test(a_confined_heap_has_what_it_was_told_to_grow_by),
         cmocka_unit_test(logarithms_are_right_to_their_last_bit),
         cmocka_unit_test(distributions_have_the_moments_their_header_states),
     };

@@ -88,7 +88,8 @@ static void every_name_makes_a_valid_trace(void **state)
         "fixedfifo-%s-50", "fixedlifo-%s-50", "knuth-%s-40"};
     static const char *const others[] = {
         "alloctest", "alloctest-3", "mstress", "rptest", "rptest-2", "holes-1", "holes-3000",
-        "tlsf-1", "tlsf-2", "tlsf-3", "tlsf-4", "tlsf-5", "bestfit-8-9", "bestfit-32-40"};
+        "tlsf-1", "tlsf-2", "tlsf-3", "tlsf-4", "tlsf-5", "bestfit-8-9", "bestfit-32-40",
+        "robson-1-64", "robson-6-4096"};
     for (const struct size_mix *mix = size_mixes; mix->name != NULL; mix++)
         for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
             char name[32];
@@ -306,6 +307,18 @@ static void bestfit_lets_little_live(void **state)
     assert_int_equal(trace.operation_count, 1 + 100 * 11 + 5 * 100 * 99);
 }
 
+static void robson_never_lets_more_live_than_it_says(void **state)
+{
+    (void)state;
+    struct trace trace;
+    uint64_t taken = 0;
+    must_make("robson-6-4096", 1, &trace);
+    assert_int_equal(trace.peak_requested_bytes, 4096);
+    for (uint32_t i = 0; i < trace.operation_count; i++)
+        taken += trace.operations[i].size;
+    assert_int_equal(taken, 4096 + 6 * 4096 / 2); /* each round takes half as much anew */
+}
+
 static int compare_sizes(const void *left, const void *right)
 {
     uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
@@ -360,7 +373,7 @@ static void a_wrong_name_is_refused_with_the_right_ones(void **state)
         if (wrong == NULL)
             fail_msg("%s was not refused", wrong_names[i]);
         assert_non_null(strstr(wrong, "churn-MIX[-PERCENT] fifo-MIX[-PERCENT]"));
-        assert_non_null(strstr(wrong, "tlsf-TEST bestfit-SIZE-ROUNDS; MIX is one of: kernel small"));
+        assert_non_null(strstr(wrong, "bestfit-SIZE-ROUNDS robson-LOG2-UNITS; MIX is one of: kernel"));
         assert_non_null(strstr(wrong, "larson halving"));
     }
 }
@@ -393,6 +406,7 @@ int main(void)
         cmocka_unit_test(holes_leaves_every_other_block),
         cmocka_unit_test(tlsf_1_leaves_a_hole_for_every_other_block_but_the_last),
         cmocka_unit_test(bestfit_lets_little_live),
+        cmocka_unit_test(robson_never_lets_more_live_than_it_says),
         cmocka_unit_test(mixes_have_the_sizes_their_header_states),
         cmocka_unit_test(a_wrong_name_is_refused_with_the_right_ones),
         cmocka_unit_test(too_little_memory_is_said),

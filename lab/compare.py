@@ -33,6 +33,8 @@ HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
 QUICK_OPERATIONS = 10_000
 """What --quick replays of each trace."""
 
+PORTRAIT_CELLS = 256
+
 STALL_SECONDS = 60.0
 """How long a boot may come no further, for a heap of 1 MiB and a trace of 100,000 operations."""
 
@@ -134,7 +136,7 @@ class Measurement:
     async def _count(self, job: Job) -> Any:
         one = self._traces[job.trace]
         words = ["run=replay", f"unit={self._request.unit}", *self._words(one),
-                 f"samples={self._request.samples}"]
+                 f"samples={self._request.samples}", f"portrait={PORTRAIT_CELLS}"]
         machine = qemu.Machine(
             kernel=self._programs.program(f"los-{job.strategy}.elf"), append=" ".join(words),
             module=self._files.get(job.trace), count=self._request.unit == "instructions",

@@ -22,7 +22,7 @@ DEFAULT_HTML = Path("heaplab-results/report.html")
 
 _GROUPS = {"first_failure": FIRST_FAILURE, **{name: COST_FIELDS for name in COSTS},
            "footprint": FOOTPRINT_FIELDS}
-_OVER_TIME = ("series",)
+_OVER_TIME = ("series", "portrait")
 
 
 @dataclass(frozen=True)

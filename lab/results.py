@@ -12,6 +12,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Optional, Sequence
@@ -29,10 +30,12 @@ COSTS = ("cost", "malloc", "free")
 COST_FIELDS = ("operations", "total", "mean", "p50", "p99", "p999", "max", "max_operation")
 FOOTPRINT_FIELDS = ("map_bytes", "control_bytes", "text_bytes", "stack_bytes", "hardening_bytes")
 SERIES = ("operation", "requested", "granted", "free", "largest", "holes", "highest")
+PORTRAIT_STATES = "rwchnm"
 UNITS = ("instructions", "cycles")
 
 FIRST_FAILURE = ("operation", "size", "requested", "granted", "free", "largest", "holes")
 
+_ROW = re.compile(rf"(?:[1-9][0-9]*[{PORTRAIT_STATES}])+")
 _NUMBERS = ("heap_kib", "operations", "build_up_operations", "failures", "init_cost",
             "peak_requested_bytes")
 _WORDS = ("strategy", "unit", "hardening", "locking", "placement_hash")
@@ -68,6 +71,17 @@ def check_kernel_record(raw: Any) -> None:
         _insist(isinstance(samples, list) and all(map(_is_count, samples)), f"series.{name}")
         lengths.add(len(series[name]))
     _insist(len(lengths) == 1, "series")
+    portrait = raw.get("portrait")
+    _insist(isinstance(portrait, list), "portrait")
+    for row in raw["portrait"]:
+        _insist(isinstance(row, str) and _samples_of(row) == lengths, "portrait")
+
+
+def _samples_of(row: str) -> set[int]:
+    """How many samples a portrait's row has; nothing if it is no row."""
+    if not _ROW.fullmatch(row):
+        return set()
+    return {sum(map(int, re.findall(r"\d+", row)))}
 
 
 def _object(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -145,6 +159,7 @@ def _record(raw: Mapping[str, Any], trace: Trace, smallest_total_bytes: Optional
         "locking": raw["locking"],
         "placement_hash": raw["placement_hash"],
         "series": {name: raw["series"][name] for name in SERIES},
+        "portrait": list(raw["portrait"]),
     }
 
 

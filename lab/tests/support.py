@@ -65,6 +65,7 @@ def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
         "footprint": {"map_bytes": 16384, "control_bytes": 4 * scale, "text_bytes": 900,
                       "stack_bytes": 64, "hardening_bytes": 0},
         "placement_hash": "0123456789abcdef", "series": series,
+        "portrait": ["2m", "1n1r", "2w", "1c1h"],
     }
 
 

@@ -33,7 +33,7 @@ class Csv(unittest.TestCase):
     def test_a_record_is_a_row_with_every_figure_of_it(self) -> None:
         made = document(failures=3)
         for one, row in zip(made["records"], self.rows(made), strict=True):
-            figures = {name: value for name, value in one.items() if name != "series"}
+            figures = {name: value for name, value in one.items() if name not in ("series", "portrait")}
             for name, value in figures.items():
                 for field, inner in value.items() if isinstance(value, dict) else [("", value)]:
                     written = row.pop(f"{name}_{field}" if field else name)
@@ -96,7 +96,8 @@ class Schema(unittest.TestCase):
                 (record, "failures", 1), (record, "tightness", 1.5), (record, "heap_kib", 63),
                 (record, "placement_hash", "0123"), (record["cost"], "mean", None),
                 (record["cost"], "p50", 1.5), (record["cost"], "operations", 0),
-                (record["series"], "free", [1, -1]), (made, "records", [])):
+                (record["series"], "free", [1, -1]), (record, "portrait", ["2x"]),
+                (record, "portrait", ["r2"]), (made, "records", [])):
             before = copy.deepcopy(inner[name])
             with self.subTest(name, value=value):
                 inner[name] = value

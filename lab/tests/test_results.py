@@ -138,6 +138,14 @@ class KernelRecord(unittest.TestCase):
             results.check_kernel_record(raw)
         self.assertEqual(caught.exception.message, "the kernel's result has no valid 'series'")
 
+    def test_a_portrait_has_a_known_state_for_each_sample(self) -> None:
+        for wrong in (None, [2], ["1n"], ["1n2r"], ["2x"], ["r2"], ["0n2r"], ["2n "], [""]):
+            with self.subTest(wrong), self.assertRaises(RunError) as caught:
+                results.check_kernel_record(raw_record() | {"portrait": wrong})
+            self.assertEqual(caught.exception.message,
+                             "the kernel's result has no valid 'portrait'")
+        results.check_kernel_record(raw_record() | {"portrait": []})
+
     def test_an_unknown_unit_is_refused(self) -> None:
         with self.assertRaises(RunError) as caught:
             results.check_kernel_record(raw_record() | {"unit": "none"})

@@ -10,7 +10,8 @@ Modules, from the bottom up:
 - `build`: Meson, asked for the strategies, the kernels and the flags they were built with;
 - `results`: the results document and its atomic writing;
 - `schedule`, `progress`: jobs over the machine's cores, and what a person sees of them;
-- `table`, `figures`, `report`: the results as text, pictures and a page;
+- `table`, `figures`, `portrait`, `tradeoff`, `pictures`, `report`: the results as text, pictures
+  and a page;
 - `baseline`: what changed since earlier results, and what got worse;
 - `outputs`: the files of a comparison, written all or none;
 - `experiment`, `cachegrind`: single runs of one heap, and their records;

@@ -102,6 +102,9 @@ def _compare_parser() -> argparse.ArgumentParser:
     parser.add_argument("--markdown", type=Path, metavar="FILE",
                         help="write the tables into this document as well, between its lines"
                         " '<!-- figures -->' and '<!-- end of figures -->'")
+    parser.add_argument("--pictures", type=Path, metavar="DIR",
+                        help="write the pictures that documents show into this directory as well:"
+                        " cost, tradeoff, holes and portraits, as SVG")
     parser.add_argument("--baseline", type=Path, metavar="FILE",
                         help="earlier results (--json): say what changed since; the exit status is"
                         " 1 if a figure got worse")
@@ -138,7 +141,7 @@ def compare(argv: Sequence[str]) -> int:
     gate = command.Gate(options.baseline, options.tolerance or Fraction()) \
         if options.baseline else None
     return command.run(request, Outputs(options.json, options.html, options.csv,
-                                        options.markdown), gate)
+                                        options.markdown, options.pictures), gate)
 
 
 def answer(argv: Sequence[str]) -> int:

@@ -2,28 +2,33 @@
 """The results as pictures: SVG by matplotlib, the same bytes for the same results.
 
 Colours are those of Okabe and Ito, told apart by colour-blind eyes; shapes and lightness differ
-as well, so that a grey print still reads. All pictures are one column of panels, wide enough for
-a telephone held upright.
+as well, so that a grey print still reads.
 """
 
 from __future__ import annotations
 
 import io
-from typing import Any, ContextManager, Sequence
+from typing import Any, ContextManager, Iterator, Sequence
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from lab.results import Document, Record, main_traces
+from lab.portrait import STATES, pixels
+from lab.results import Document, Record, main_traces, sampled_traces, total_bytes
 from lab.table import ordered
 
 BLUE, SKY, ORANGE, VERMILION, GREEN = "#0072B2", "#A6D3EE", "#E69F00", "#D55E00", "#009E73"
 GREY = "#777777"
 
-_WIDTH_INCHES = 4.6
+WIDTH_INCHES = 4.6
 _ROW_INCHES = 0.27
+_POINTS = 128
+"""Samples that a panel of one and a half inches shows."""
 _STYLE = {
     "svg.hashsalt": "los-heap-lab",
     "svg.fonttype": "path",
@@ -47,7 +52,8 @@ _COST_MARKS = (("mean", "mean", "o", BLUE), ("p999", "p99.9", "s", ORANGE),
                ("max", "max", "^", VERMILION))
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """The text of a picture."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
@@ -57,7 +63,7 @@ def _panels(document: Document, traces: Sequence[str], extra_inches: float) -> t
     """A figure with a panel for each of `traces`, each with a row for each strategy."""
     rows = len(document["settings"]["strategies"])
     height = len(traces) * (0.45 + rows * _ROW_INCHES) + extra_inches
-    figure = Figure(figsize=(_WIDTH_INCHES, height))
+    figure = Figure(figsize=(WIDTH_INCHES, height))
     return figure, figure.subplots(len(traces), 1, sharex=True, squeeze=False)[:, 0]
 
 
@@ -70,16 +76,16 @@ def _name_rows(axes: Axes, records: Sequence[Record]) -> None:
 
 def cost(document: Document) -> str:
     """Cost per operation: mean, p99.9 and max of every strategy on every trace."""
-    with _style():
+    with style():
         traces = main_traces(document)
         figure, panels = _panels(document, traces, 0.75)
         for axes, trace in zip(panels, traces):
             _cost_panel(axes, trace, ordered(document, trace))
         panels[-1].set_xscale("log")
-        panels[-1].xaxis.set_major_formatter(FuncFormatter(_power))
+        panels[-1].xaxis.set_major_formatter(FuncFormatter(power))
         panels[-1].set_xlabel(f"{document['settings']['unit']} per operation (logarithmic)")
         _legend_above(panels[0], entries=3)
-        return _svg(figure)
+        return svg(figure)
 
 
 def _legend_above(axes: Axes, entries: int) -> None:
@@ -102,63 +108,81 @@ def _cost_panel(axes: Axes, trace: str, records: Sequence[Record]) -> None:
     _name_rows(axes, records)
 
 
-def _power(value: float, _: object) -> str:
+def power(value: float, _: object) -> str:
+    """A tick's number as people write it: 20 k, 3 M."""
     for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= unit:
             return f"{value / unit:g}{name}"
     return f"{value:g}"
 
 
-def tightness(document: Document) -> str:
-    """Tightness of every strategy on every trace."""
-    with _style():
-        traces = main_traces(document)
-        figure, panels = _panels(document, traces, 0.45)
-        for axes, trace in zip(panels, traces):
-            records = ordered(document, trace)
-            values = [one["tightness"] or 0 for one in records]
-            axes.barh(range(len(records)), values, height=0.62, color=BLUE)
-            for row, one in enumerate(records):
-                text = "fits in no heap tried" if one["tightness"] is None else \
-                    f"{one['tightness']:.3f}"
-                axes.text(values[row] + 0.01, row, text, va="center", fontsize=8.5)
-            axes.set_title(trace)
-            axes.set_xlim(0, 1.12)
-            axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
-            _name_rows(axes, records)
-        panels[-1].set_xlabel("bytes requested at once / smallest total memory")
-        return _svg(figure)
+def _matrix(document: Document) -> tuple[Figure, Iterator[tuple[Axes, Record]]]:
+    """A figure with a row of panels for each strategy and a column for each trace that was
+    sampled, and those panels with their records."""
+    strategies, traces = document["settings"]["strategies"], sampled_traces(document)
+    figure = Figure(figsize=(1 + 1.6 * len(traces), 0.7 + 0.85 * len(strategies)))
+    panels = figure.subplots(len(strategies), len(traces), sharex="col", sharey=True,
+                             squeeze=False, gridspec_kw={"wspace": 0.03, "hspace": 0.03})
+    for axes, strategy in zip(panels[:, 0], strategies):
+        axes.set_ylabel(strategy, rotation="horizontal", ha="right", va="center",
+                        fontweight="bold")
+    for axes, trace in zip(panels[0], traces):
+        axes.set_title(trace, loc="center")
+    for axes in panels[-1]:
+        axes.set_xlabel("operations")
+        axes.xaxis.set_major_locator(MaxNLocator(2))
+        axes.xaxis.set_major_formatter(FuncFormatter(power))
+    return figure, ((axes, one) for column, trace in zip(panels.T, traces)
+                    for axes, one in zip(column, ordered(document, trace)))
 
 
-def holes(document: Document, trace: str) -> str:
-    """Free memory and the largest hole while one trace runs, a panel for each strategy."""
-    with _style():
-        records = ordered(document, trace)
-        figure = Figure(figsize=(_WIDTH_INCHES, 0.7 + 1.15 * len(records)))
-        panels = figure.subplots(len(records), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-        for axes, one in zip(panels, records):
-            series = one["series"]
-            axes.fill_between(series["operation"], [kib / 1024 for kib in series["free"]],
-                              color=SKY, linewidth=0, label="free")
-            axes.plot(series["operation"], [kib / 1024 for kib in series["largest"]],
-                      color=VERMILION, linewidth=1.4, label="largest hole")
-            axes.set_title(one["strategy"] + _failures(one["failures"]))
-            axes.set_ylabel("KiB")
-            axes.yaxis.set_major_locator(MaxNLocator(4))
-        panels[0].set_ylim(bottom=0)
-        _legend_above(panels[0], entries=2)
-        panels[-1].set_xlabel("operations replayed")
-        panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-        panels[-1].xaxis.set_major_locator(MaxNLocator(5))
-        panels[-1].margins(x=0)
-        return _svg(figure)
+def _legend_on_top(figure: Figure, handles: Sequence[Artist]) -> None:
+    """A legend above all panels, in a strip of its own."""
+    strip = 0.3 / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - strip))
+    figure.legend(handles=handles, loc="upper right", ncol=len(handles), borderaxespad=0.2,
+                  handlelength=1.2, handletextpad=0.5, columnspacing=1.2)
 
 
-def _failures(number: int) -> str:
-    return f" ({number:,} failed)" if number else ""
+def holes(document: Document) -> str:
+    """Free memory and the largest hole in it over time, a panel for each strategy and trace."""
+    with style():
+        figure, panels = _matrix(document)
+        for axes, one in panels:
+            step = -(-len(one["series"]["operation"]) // _POINTS)
+            operations, free, largest = (one["series"][name][::step]
+                                         for name in ("operation", "free", "largest"))
+            axes.fill([operations[0], *operations, operations[-1]],
+                      [0, *(size / 1024 for size in free), 0],
+                      color=SKY, linewidth=0, label="free, KiB")
+            axes.plot(operations, [size / 1024 for size in largest],
+                      color=VERMILION, linewidth=1.2, label="largest hole, KiB")
+            axes.margins(x=0)
+            axes.yaxis.set_major_locator(MaxNLocator(3))
+            axes.set_ylim(bottom=0)
+        _legend_on_top(figure, figure.axes[0].get_legend_handles_labels()[0])
+        return svg(figure)
 
 
-def _style() -> ContextManager[None]:
+def portraits(document: Document) -> str:
+    """What each heap looks like over time, a panel for each strategy and trace."""
+    with style():
+        figure, panels = _matrix(document)
+        colours = ListedColormap([state.colour for state in STATES])
+        for axes, one in panels:
+            rows = [list(row) for row in pixels(one)]
+            operations, total_kib = one["series"]["operation"], total_bytes(one["heap_kib"]) / 1024
+            axes.imshow(rows, cmap=colours, vmin=0, vmax=len(STATES) - 1, aspect="auto",
+                        interpolation="nearest", interpolation_stage="rgba",
+                        extent=(operations[0], operations[-1], total_kib, 0))
+            axes.grid(visible=False)
+            axes.yaxis.set_major_locator(MaxNLocator(3))
+        _legend_on_top(figure, [Patch(facecolor=state.colour, edgecolor=GREY, linewidth=0.5,
+                                      label=state.title) for state in STATES])
+        return svg(figure)
+
+
+def style() -> ContextManager[None]:
     """This module's style alone, whatever the user's configuration says."""
-    style: dict[str, Any] = dict(matplotlib.rcParamsDefault)
-    return matplotlib.rc_context(rc=style | {"backend": "svg"} | _STYLE)
+    default: dict[str, Any] = dict(matplotlib.rcParamsDefault)
+    return matplotlib.rc_context(rc=default | {"backend": "svg"} | _STYLE)

@@ -20,6 +20,9 @@ from lab.results import COST_FIELDS, COSTS, FIRST_FAILURE, FOOTPRINT_FIELDS, Doc
 DEFAULT_JSON = Path("heaplab-results/results.json")
 DEFAULT_HTML = Path("heaplab-results/report.html")
 
+PICTURES = ("cost", "tradeoff", "holes", "portraits")
+"""By what names they are written; those over time only where there are samples."""
+
 _GROUPS = {"first_failure": FIRST_FAILURE, **{name: COST_FIELDS for name in COSTS},
            "footprint": FOOTPRINT_FIELDS}
 _OVER_TIME = ("series", "portrait")
@@ -34,10 +37,13 @@ class Outputs:
     csv: Optional[Path] = None
     markdown: Optional[Path] = None
     """A document whose places for figures are filled in."""
+    pictures: Optional[Path] = None
+    """A directory for the pictures that documents show."""
 
     def check(self, inputs: Sequence[Path]) -> None:
         """Raise InputError unless all can be written, and none is one of the files read."""
         written = [path for path in (self.json, self.html, self.csv, self.markdown) if path]
+        written += [self.pictures / f"{name}.svg" for name in PICTURES] if self.pictures else []
         results.check_writable(written)
         if self.markdown:
             from lab import markdown
@@ -48,12 +54,15 @@ class Outputs:
 
     def write(self, document: Document) -> None:
         """Write all of them, or none."""
-        from lab import markdown, report
+        from lab import markdown, pictures, report
         files = {self.json: results.to_json(document) + "\n", self.html: report.page(document)}
         if self.csv:
             files[self.csv] = to_csv(document)
         if self.markdown:
             files[self.markdown] = markdown.text_for(self.markdown, document)
+        if self.pictures:
+            files |= {self.pictures / f"{name}.svg": svg
+                      for name, svg in pictures.all_of(document).items()}
         results.write_files(files)
 
 

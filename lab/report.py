@@ -9,8 +9,8 @@ from pathlib import Path
 
 import jinja2
 
-from lab import figures, table
-from lab.results import Document, main_traces
+from lab import figures, table, tradeoff
+from lab.results import Document, sampled_traces
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -38,17 +38,18 @@ def pictures(document: Document) -> list[Picture]:
                 " in a thousand, and the worst of all. Left is better; each labelled step"
                 " is ten times the one before.",
                 figures.cost(document)),
-        Picture("Tightness",
-                "Most bytes requested at once, divided by the smallest total memory in which the"
-                " trace runs without a failure. Longer is better.",
-                figures.tightness(document)),
+        Picture("Speed against memory",
+                "Tightness over the mean cost; the whisker ends at the worst operation. No heap to"
+                " the right of the line and below it is best in anything but, perhaps, its worst"
+                " case. Bold: no other heap equals it in mean, worst and tightness together.",
+                tradeoff.chart(document)),
     ]
-    made += [
-        Picture(f"Holes over time: {trace}",
-                "Free memory, and the largest hole in it. The gap between the two is external"
-                " fragmentation: memory that is free, but of no use to a large request.",
-                figures.holes(document, trace))
-        for trace in main_traces(document)]
+    if sampled_traces(document):
+        made.append(Picture(
+            "Holes over time",
+            "Free memory, and the largest hole in it. The gap between the two is external"
+            " fragmentation: memory that is free, but of no use to a large request.",
+            figures.holes(document)))
     return made
 
 

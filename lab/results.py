@@ -187,6 +187,12 @@ def main_traces(document: Document) -> list[str]:
     return list(settings["traces"] or settings["workloads"])
 
 
+def sampled_traces(document: Document) -> list[str]:
+    """Those of the main traces that there are samples of over time."""
+    sampled = {one["trace"] for one in document["records"] if one["portrait"]}
+    return [name for name in main_traces(document) if name in sampled]
+
+
 def host(accel: str, qemu: str, durations: Mapping[str, float], seconds: float) -> dict[str, Any]:
     """The member `host`: where and when the figures were taken, and how long that took."""
     return {

@@ -158,7 +158,7 @@ def _total_cost(records: Sequence[Record], kind: str) -> dict[str, Value]:
     return {"mean": total / operations if operations else None, **worst}
 
 
-def _totals(document: Document) -> list[Row]:
+def totals(document: Document) -> list[Row]:
     """A row for each strategy over all traces: mean of all operations, worst of the extremes.
 
     Synthetic workloads count only where there are no traces.
@@ -242,15 +242,15 @@ def tables(document: Document) -> list[Table]:
             trace, f"{records[0]['operations']:,} operations,"
             f" at most {records[0]['peak_requested_bytes']:,} bytes requested at once",
             COST_COLUMNS, records))
-    totals = _totals(document)
+    overall = totals(document)
     if len(document["settings"]["traces"]) > 1:
         made.append(_table("all traces", "mean over all operations and mean tightness;"
-                           " the worst p99.9 and max; all failures", COST_COLUMNS, totals))
+                           " the worst p99.9 and max; all failures", COST_COLUMNS, overall))
     made += _workload_tables(document)
     made.append(_table(
         "footprint", "side array: bytes of its region that the empty heap keeps; deepest stack of"
         f" any operation; cost of kinitHeap in {document['settings']['unit']}", FOOTPRINT_COLUMNS,
-        totals))
+        overall))
     return made
 
 

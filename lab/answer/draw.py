@@ -15,7 +15,7 @@ from matplotlib.path import Path
 from matplotlib.patches import PathPatch
 from matplotlib.ticker import FuncFormatter
 
-from lab.figures import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, _power, _style, _svg
+from lab.figures import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, power, style, svg
 
 __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "SKY", "VERMILION", "BLACK", "PINK", "Sheet", "sheet",
            "look", "numbers", "rectangles", "bars"]
@@ -45,13 +45,13 @@ class Sheet:
         self.svg = ""
 
     def finish(self) -> None:
-        self.svg = _svg(self._figure)
+        self.svg = svg(self._figure)
 
 
 @contextmanager
 def sheet(panels: int, panel_inches: float = 2.7, **sharing: Any) -> Iterator[Sheet]:
     """A sheet to draw on; its `svg` is there when the block is left."""
-    with _style():
+    with style():
         made = Sheet(panels, panel_inches, **sharing)
         yield made
         made.finish()
@@ -59,7 +59,7 @@ def sheet(panels: int, panel_inches: float = 2.7, **sharing: Any) -> Iterator[Sh
 
 def numbers(axis: Any) -> None:
     """Write an axis' numbers as people do: 10 k, 2 M."""
-    axis.set_major_formatter(FuncFormatter(_power))
+    axis.set_major_formatter(FuncFormatter(power))
 
 
 def bars(axes: Axes, names: Sequence[str], values: Sequence[float], labels: Sequence[str],

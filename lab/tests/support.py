@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Optional, Sequence
 
 from lab import ROOT, build, results
 from lab.trace import Trace
@@ -86,6 +87,16 @@ def document(strategies: Sequence[str] = ("bitmap", "next-fit"),
         traces=made, records=records,
         host={"date": host, "machine": host, "processor": host, "cores": 2, "system": host,
               "accel": "tcg", "qemu": host, "seconds": 1.5, "durations_seconds": {}})
+
+
+def changed(made: results.Document, strategy: str, of: Optional[str] = None,
+            **changes: Any) -> results.Document:
+    """A copy with other figures for one strategy, on all traces or one."""
+    made = copy.deepcopy(made)
+    for one in made["records"]:
+        if one["strategy"] == strategy and of in (None, one["trace"]):
+            one.update(changes)
+    return made
 
 
 def schema_complaints(made: results.Document) -> list[str]:

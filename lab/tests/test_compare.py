@@ -234,7 +234,8 @@ class Jobs(unittest.TestCase):
         with contextlib.suppress(RunError):
             self.measure(limit=3).records()
         words = (self.directory / "words").read_text("utf-8")
-        self.assertIn("-append run=replay unit=instructions operations=3 samples=256 portrait=256 ", words)
+        self.assertIn("-append run=replay unit=instructions operations=3 samples=256"
+                      " portrait=256 ", words)
         self.assertIn("-icount shift=0,sleep=off", words)
         search = (self.directory / "search").read_text("utf-8").split()
         self.assertEqual(search[:2], ["run=smallest", "operations=3"])

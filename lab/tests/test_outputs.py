@@ -33,7 +33,8 @@ class Csv(unittest.TestCase):
     def test_a_record_is_a_row_with_every_figure_of_it(self) -> None:
         made = document(failures=3)
         for one, row in zip(made["records"], self.rows(made), strict=True):
-            figures = {name: value for name, value in one.items() if name not in ("series", "portrait")}
+            figures = {name: value for name, value in one.items()
+                       if name not in ("series", "portrait")}
             for name, value in figures.items():
                 for field, inner in value.items() if isinstance(value, dict) else [("", value)]:
                     written = row.pop(f"{name}_{field}" if field else name)

@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The tables, the pictures and the page."""
+"""The tables and the page."""
 
-import copy
 import io
 import re
 import unittest
 from typing import Any, Optional
-from xml.etree import ElementTree
 
-from lab import figures, report, table, workload
+from lab import report, table, workload
 from lab.results import Document
-from lab.tests.support import document
-
-
-def _changed(made: Document, strategy: str, of: Optional[str] = None, **changes: Any) -> Document:
-    """A copy with other figures for one strategy, on all traces or one."""
-    made = copy.deepcopy(made)
-    for one in made["records"]:
-        if one["strategy"] == strategy and of in (None, one["trace"]):
-            one.update(changes)
-    return made
+from lab.tests.support import changed, document
 
 
 class Tables(unittest.TestCase):
@@ -40,13 +29,13 @@ class Tables(unittest.TestCase):
                 "p50": 1, "p99": 2, "p999": 137_438_953_471, "max": 274_877_906_943,
                 "max_operation": 3}
         huge: dict[str, Any] = {name: cost for name in ("cost", "malloc", "free")}
-        made = _changed(document(strategies=("bitmap", "boundary-map")), "bitmap", **huge)
+        made = changed(document(strategies=("bitmap", "boundary-map")), "bitmap", **huge)
         text = self.shown(made)
         self.assertLessEqual(max(map(len, text.splitlines())), 100)
         self.assertNotIn("\x1b", text)
 
     def test_no_figure_is_cut(self) -> None:
-        text = self.shown(_changed(document(), "bitmap", init_cost=123_456_789))
+        text = self.shown(changed(document(), "bitmap", init_cost=123_456_789))
         self.assertNotIn("…", text)
         self.assertIn("123,456,789", text)
         self.assertIn("0.3333*", text)
@@ -66,25 +55,25 @@ class Tables(unittest.TestCase):
         self.assertEqual([strategy for strategy, _ in rows], ["next-fit", "bitmap"])
 
     def test_the_lowest_cost_and_the_highest_tightness_are_best(self) -> None:
-        made = _changed(document(), "next-fit", tightness=0.9)
+        made = changed(document(), "next-fit", tightness=0.9)
         self.assertEqual(self.marks(made, "mean"), {"bitmap": "*", "next-fit": ""})
         self.assertEqual(self.marks(made, "tightness"), {"bitmap": "", "next-fit": "*"})
 
     def test_equals_win_together_unless_all_are_equal(self) -> None:
         made = document(strategies=("a", "b", "c"))
-        made = _changed(_changed(made, "b", tightness=0.5), "c", tightness=0.5)
+        made = changed(changed(made, "b", tightness=0.5), "c", tightness=0.5)
         self.assertEqual(self.marks(made, "tightness"), {"a": "", "b": "*", "c": "*"})
         self.assertEqual(self.marks(document(), "side array", "footprint"),
                          {"bitmap": "", "next-fit": ""})
 
     def test_a_heap_with_failures_wins_no_cost(self) -> None:
-        made = _changed(document(), "bitmap", failures=7)
+        made = changed(document(), "bitmap", failures=7)
         self.assertEqual(self.marks(made, "mean"), {"bitmap": "", "next-fit": "*"})
         self.assertEqual(self.marks(made, "failures"), {"bitmap": "!", "next-fit": ""})
         self.assertIn("7!", self.shown(made))
 
     def test_a_trace_that_never_fits_says_so_and_wins_nothing(self) -> None:
-        made = _changed(document(), "bitmap", tightness=None, smallest_total_bytes=None)
+        made = changed(document(), "bitmap", tightness=None, smallest_total_bytes=None)
         self.assertEqual(self.marks(made, "tightness"), {"bitmap": "", "next-fit": "*"})
         self.assertIn("never", self.shown(made))
 
@@ -138,7 +127,7 @@ class Workloads(unittest.TestCase):
         self.assertNotIn("\u2026", out.getvalue())
 
     def test_a_heap_that_fails_is_marked_there_and_wins_no_cost_there(self) -> None:
-        self.made = _changed(self.made, "bitmap", "churn-kernel-85", failures=2)
+        self.made = changed(self.made, "bitmap", "churn-kernel-85", failures=2)
         marks = {strategy: [cell.mark for cell in cells]
                  for strategy, cells in self.titled("workloads, mean cost: kernel").rows}
         self.assertEqual(marks, {"bitmap": ["*", "!"], "next-fit": ["", "*"]})
@@ -159,7 +148,7 @@ class Workloads(unittest.TestCase):
 class Page(unittest.TestCase):
 
     def setUp(self) -> None:
-        self.made = _changed(document(), "next-fit", failures=3)
+        self.made = changed(document(), "next-fit", failures=3)
         self.page = report.page(self.made)
 
     def test_the_page_needs_nothing_else(self) -> None:
@@ -175,35 +164,15 @@ class Page(unittest.TestCase):
                 for cell in cells:
                     self.assertIn(f">{cell.text}{cell.mark}</td>", self.page)
 
-    def test_the_page_has_cost_tightness_and_holes_of_each_trace(self) -> None:
+    def test_the_page_has_cost_tradeoff_and_holes(self) -> None:
         self.assertEqual([one.title for one in report.pictures(self.made)],
-                         ["Cost per operation", "Tightness", "Holes over time: one",
-                          "Holes over time: two"])
-        self.assertEqual(self.page.count("<img "), 4)
+                         ["Cost per operation", "Speed against memory", "Holes over time"])
+        self.assertEqual(self.page.count("<img "), 3)
 
     def test_words_of_a_trace_are_no_markup(self) -> None:
         page = report.page(document(traces=("<b>x</b>",)))
         self.assertNotIn("<b>x</b>", page)
         self.assertIn("&lt;b&gt;x&lt;/b&gt;", page)
-
-
-class Pictures(unittest.TestCase):
-
-    def test_pictures_are_svg_and_the_same_every_time(self) -> None:
-        made = document()
-        for draw in (figures.cost, figures.tightness,
-                     lambda made: figures.holes(made, "one")):
-            first = draw(made)
-            self.assertEqual(ElementTree.fromstring(first).tag,
-                             "{http://www.w3.org/2000/svg}svg")
-            self.assertEqual(first, draw(made))
-
-    def test_what_was_never_counted_is_drawn_as_nothing(self) -> None:
-        empty = {"operations": 0, "total": 0, "mean": None, "p50": None, "p99": None,
-                 "p999": None, "max": None, "max_operation": None}
-        made = _changed(document(), "bitmap", cost=empty, tightness=None)
-        self.assertTrue(figures.cost(made))
-        self.assertTrue(figures.tightness(made))
 
 
 if __name__ == "__main__":

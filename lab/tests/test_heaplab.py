@@ -248,8 +248,9 @@ class NeedsOfThisProject(unittest.TestCase):
         assert match
         packages = []
         for line in match[2].splitlines():
-            self.assertRegex(line, r"^((compare|answer|test|new|fuzz)\??,?)+\s+[a-z0-9.+-]+(:i386)?\s+"
-                             r"(command \S+|file /\S+|module \w+|m32|(gcc|clang)32 \S+)$")
+            self.assertRegex(line, r"^((compare|answer|misuse|test|fuzz|new)\??,?)+"
+                                   r"\s+[a-z0-9.+-]+(:i386)?\s+"
+                                   r"(command \S+|file /\S+|module \w+|m32|(gcc|clang)32 \S+)$")
             packages.append(line.split()[1])
         self.assertEqual(len(packages), len(set(packages)))
 

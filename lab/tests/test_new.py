@@ -13,7 +13,7 @@ from unittest import mock
 from lab import ROOT, build, new
 from lab.errors import InputError, RunError
 
-PARTS = ("arch", "cross", "kernel", "lab", "mm", "peers", "tests", "traces")
+PARTS = ("arch", "cross", "kernel", "lab", "mm", "papers", "peers", "tests", "traces")
 
 
 def run_quietly(*command: object) -> None:

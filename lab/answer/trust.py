@@ -29,7 +29,7 @@ HEAPS = (NAIVE, "free-list", "boundary-tag", "slab", "tlsf", "boundary-map")
 HARDENINGS = ("off", "check", "full")
 PRICED = "tlsf"
 GUARD_LABEL = "F"
-"""How the labels of damaged guards and quarantines begin (mm/fenced_heap.h)."""
+"""How the labels of damaged guards and quarantines begin (mm/fenced_view.h)."""
 
 REFUSED, TOLD, UNSEEN, DAMAGE, SHARED, BROKEN, DEAD = (
     "refused", "told later", "unseen", "damage", "two owners", "heap broken", "dies")

@@ -72,7 +72,7 @@ _Static_assert(LONG_MARK >> LENGTH_SHIFT == 0, "the length begins behind the mar
 _Static_assert(LENGTH_SHIFT + LENGTH_BITS == SHORT_GRANULES, "and ends before the last bit");
 _Static_assert(64 * 1024 * 1024 / MAP_GRANULE_BYTES <= 1 << LENGTH_BITS, "64 MiB can be told");
 
-/* --- bits ---------------------------------------------------------------------------- */
+/* --- bits --------------------------------------------------------------------------- */
 
 /*
  * As many as there ever are. Tells the compiler what an instruction below may touch: words
@@ -117,7 +117,7 @@ HOT uint32_t bit_highest(uint32_t word)
     return 31 ^ (uint32_t)__builtin_clz(word);
 }
 
-/* --- granules -------------------------------------------------------------------------- */
+/* --- granules ----------------------------------------------------------------------- */
 
 HOT uint32_t map_granule_of(const struct heap *heap, const void *address)
 {
@@ -133,6 +133,13 @@ HOT void *map_address_of(const struct heap *heap, uint32_t granule)
 HOT uint32_t map_end(const struct heap *heap)
 {
     return heap->region.arena_bytes / MAP_GRANULE_BYTES - FENCE_GRANULES;
+}
+
+/* Returns: how many granules a block for size bytes has. Requires: size >= 1. */
+HOT uint32_t map_granules_for(uint32_t size)
+{
+    uint32_t granules = (size - 1) / MAP_GRANULE_BYTES + 1;
+    return granules < MIN_GRANULES ? MIN_GRANULES : granules;
 }
 
 HOT bool map_get(const struct heap *heap, uint32_t granule)
@@ -172,7 +179,7 @@ HOT uint32_t map_bits_from(const struct heap *heap, uint32_t granule)
     return (uint32_t)(map_load_two_words(heap, granule) >> granule % MAP_WORD_BITS);
 }
 
-/* --- live blocks ------------------------------------------------------------------------ */
+/* --- live blocks -------------------------------------------------------------------- */
 
 /* Requires: a live block begins at granule. */
 HOT uint32_t map_window(const struct heap *heap, uint32_t granule)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What boundary-map.c tells of its heaps: every block, and whether its invariants hold.
- * Included there, behind its state, and nowhere else.
  *
- * The check reads the map first, from end to end; from then on it knows how many holes
- * and how long a longest one there are, and every list it follows is cut off when it
- * names more blocks than that.
+ * The check reads the map first, from end to end. From then on it knows how many holes
+ * there are, and every list that names more is wrong: a damaged heap cannot send it round
+ * in circles.
  */
 #ifndef MM_BOUNDARY_MAP_CHECK_H
 #define MM_BOUNDARY_MAP_CHECK_H
 
-/* --- one block after another ---------------------------------------------------------- */
+#include "boundary_map_front.h"
+
+/* --- one block after another -------------------------------------------------------- */
 
 static bool walk_is_bump(const struct boundary_map *state, uint32_t granule)
 {
@@ -76,7 +77,7 @@ static void boundary_map_walk(const struct heap *heap, heap_visit *visit, void *
     visit(context, &fence);
 }
 
-/* --- the map ------------------------------------------------------------------------------ */
+/* --- the map ------------------------------------------------------------------------ */
 
 /* Returns: the first granule from this one on whose bit is set, limit if none is before it. */
 static uint32_t check_next_one(const struct heap *heap, uint32_t granule, uint32_t limit)
@@ -165,7 +166,7 @@ static const char *check_map(const struct heap *heap, struct check_seen *seen)
     return bump_seen ? NULL : "I7: the bump region has its first bit and no other";
 }
 
-/* --- the lists -------------------------------------------------------------------------------- */
+/* --- the lists ---------------------------------------------------------------------- */
 
 /* Returns: whether there could be a block at this address. */
 static bool check_is_granule(const struct heap *heap, const void *address)
@@ -233,13 +234,6 @@ static bool check_cache(const struct heap *heap)
            check_top(&state->cache_filled);
 }
 
-static bool check_cap(const struct heap *heap)
-{
-    struct boundary_map fresh = {.holes = state_of(heap)->holes};
-    cache_set_cap(&fresh);
-    return fresh.cap == state_of(heap)->cap && fresh.lists_open == state_of(heap)->lists_open;
-}
-
 static const char *boundary_map_check(const struct heap *heap)
 {
     const struct boundary_map *state = state_of(heap);
@@ -251,7 +245,7 @@ static const char *boundary_map_check(const struct heap *heap)
         return "I4: every hole is in the bin of its length, once, and leads back to its link";
     if (!check_bin_bits(&state->holes))
         return "I5: a bin's bit is set iff it has a hole, a word's iff one of its bits is";
-    if (!check_cap(heap))
+    if (state->cap != cache_cap(&state->holes) || state->lists_open != cache_lists_open(state->cap))
         return "I8: cap is what the longest hole's bin allows";
     if (!check_cache(heap))
         return "I6: cap - room blocks are cached, live in the map, each in the list of its length";

@@ -59,7 +59,7 @@ struct holes {
     struct hole *bins[BINS];
 };
 
-/* --- bins ------------------------------------------------------------------------------ */
+/* --- bins --------------------------------------------------------------------------- */
 
 HOT void list_filled(struct list_bits *bits, uint32_t list)
 {
@@ -154,7 +154,7 @@ HOT void hole_unlink(struct holes *holes, struct hole *hole)
         list_emptied(&holes->filled, bin);
 }
 
-/* --- holes ------------------------------------------------------------------------------ */
+/* --- holes -------------------------------------------------------------------------- */
 
 /* The last word of a hole that ends at this granule. */
 HOT uint32_t *hole_footer(const struct heap *heap, uint32_t end)

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What boundary-map.c keeps in front of its holes: blocks that are free, but are live in
+ * the map, so that nobody merges them: the cache and the bump region.
+ *
+ * Idea. Most blocks are soon wanted again in the same length. A freed block goes into the
+ * list of its length and comes back out of it; neither the map nor a hole is touched. What
+ * this spoils, holes that do not merge and blocks that lie about, is bounded by a cap on
+ * the number of cached blocks: one for each 4 KiB of the longest hole, a few spared. With
+ * much memory left there are many; when it runs short there is no cache.
+ *
+ * One signed number, room, says how many more may be cached; its sign is all that kfree
+ * asks for. It is negative where the cap has sunk below what is cached already.
+ *
+ * Small requests that the cache does not serve are cut from the bump region, 4 KiB set aside
+ * for that as long as memory is plenty: from its end, at the price of one bit.
+ */
+#ifndef MM_BOUNDARY_MAP_FRONT_H
+#define MM_BOUNDARY_MAP_FRONT_H
+
+#include "boundary_map_holes.h"
+
+enum {
+    PAGE_GRANULES = 4096 / MAP_GRANULE_BYTES,
+    CACHE_LISTS = PAGE_GRANULES, /* by the numbers of the bins of the same lengths */
+    CACHE_BYTES_MAX = CACHE_LISTS * MAP_GRANULE_BYTES,
+    CACHE_BLOCKS_MAX = 124,
+    CACHE_SPARED_PAGES = 4, /* of the longest hole, which stand for no cached block */
+    CACHE_OFF = -1,         /* the cap where none may be cached: room is negative */
+    WIDE_CAP = 64,          /* from this cap on, long blocks are cached, and exchanged, too */
+    NARROW_LISTS = 64,      /* how many lists take blocks below that */
+    NEAR_STEP = 16,         /* for each that many granules, a cached block may be two longer */
+    BUMP_GRANULES = PAGE_GRANULES,
+    BUMP_HOLE_GRANULES = PAGE_GRANULES + PAGE_GRANULES / 8, /* what it is cut from is longer */
+    BUMP_CAP_MIN = 14,
+    BUMP_ROOM_MIN = 4,
+};
+
+_Static_assert((int)CACHE_LISTS == (int)EXACT_BINS, "a list has one length");
+_Static_assert(CACHE_LISTS / MAP_WORD_BITS < BIN_WORDS, "there is a word behind the lists'");
+_Static_assert(SHORT_GRANULES + MIN_GRANULES <= CACHE_LISTS, "a bump region's rest can be cached");
+
+struct cached {
+    struct cached *next; /* in its list, or NULL */
+};
+
+struct boundary_map {
+    uint32_t room;        /* how many more blocks may be cached, as a signed number */
+    int32_t cap;          /* how many may be; cap - room are */
+    uint32_t lists_open;  /* the lists below this number take blocks */
+    uint32_t next_victim; /* the list where the search for a block to evict goes on */
+    uint32_t declined_bin;  /* between the halves of free: the block's length less one */
+    uint32_t bump;          /* the bump region's first granule; only while it has a length */
+    uint32_t bump_granules; /* its length, or 0 */
+    struct list_bits cache_filled;
+    struct cached *cache[CACHE_LISTS + 1]; /* by bin; the last is always NULL */
+    struct holes holes;
+};
+
+_Static_assert(sizeof(struct boundary_map) <= HEAP_CONTROL_BYTES_MAX, "all state is control block");
+
+HOT struct boundary_map *state_of(const struct heap *heap)
+{
+    return heap->control;
+}
+
+/* --- the cache ---------------------------------------------------------------------- */
+
+HOT int32_t cache_room(const struct boundary_map *state)
+{
+    return (int32_t)state->room;
+}
+
+HOT bool cache_is_empty(const struct boundary_map *state)
+{
+    return cache_room(state) == state->cap;
+}
+
+/* Requires: room has been taken for it. */
+HOT void cache_push(struct boundary_map *state, uint32_t bin, void *address)
+{
+    struct cached *block = address;
+    struct cached *next = state->cache[bin];
+    block->next = next;
+    state->cache[bin] = block;
+    if (next == NULL)
+        list_filled(&state->cache_filled, bin);
+}
+
+/* Requires: the list is not empty. */
+HOT void *cache_pop(struct boundary_map *state, uint32_t bin)
+{
+    struct cached *block = state->cache[bin];
+    if (block == NULL)
+        __builtin_unreachable();
+    struct cached *next = block->next;
+    state->cache[bin] = next;
+    state->room++;
+    if (next == NULL)
+        list_emptied(&state->cache_filled, bin);
+    return block;
+}
+
+/* Returns: how many blocks may be cached, beside these holes. */
+HOT int32_t cache_cap(const struct holes *holes)
+{
+    int32_t cap = (int32_t)holes_longest_pages(holes) - CACHE_SPARED_PAGES;
+    if (cap > CACHE_BLOCKS_MAX)
+        return CACHE_BLOCKS_MAX;
+    return cap > 0 ? cap : CACHE_OFF;
+}
+
+HOT uint32_t cache_lists_open(int32_t cap)
+{
+    return cap >= WIDE_CAP ? CACHE_LISTS : NARROW_LISTS;
+}
+
+/* Called whenever a bin of holes above 4 KiB may have got its first or lost its last. */
+HOT void cache_set_cap(struct boundary_map *state)
+{
+    int32_t cap = cache_cap(&state->holes);
+    state->room += (uint32_t)(cap - state->cap);
+    state->cap = cap;
+    state->lists_open = cache_lists_open(cap);
+}
+
+/* Makes a hole of a live block, with the holes beside it. Requires: its length is erased. */
+HOT void release(const struct heap *heap, uint32_t granule, uint32_t granules)
+{
+    struct boundary_map *state = state_of(heap);
+    if (hole_release(heap, &state->holes, granule, granules))
+        cache_set_cap(state);
+}
+
+/* Returns: the list whose turn it is to lose a block. Requires: the cache is not empty. */
+HOT uint32_t cache_victim(struct boundary_map *state)
+{
+    uint32_t bin = list_from(&state->cache_filled, state->next_victim);
+    if (bin == NO_BIN)
+        bin = list_from(&state->cache_filled, 0);
+    state->next_victim = bin + 1;
+    return bin;
+}
+
+/* Whether a block that finds the cache full is worth another's place: the first of its length. */
+HOT bool cache_may_exchange(const struct boundary_map *state, uint32_t granules)
+{
+    return cache_room(state) == 0 && state->cap >= WIDE_CAP && granules <= CACHE_LISTS &&
+           state->cache[granules - 1] == NULL;
+}
+
+COLD void cache_evict(const struct heap *heap)
+{
+    struct boundary_map *state = state_of(heap);
+    uint32_t bin = cache_victim(state);
+    uint32_t granule = map_granule_of(heap, cache_pop(state, bin));
+    map_erase_length(heap, granule, bin + 1);
+    release(heap, granule, bin + 1);
+}
+
+/* Evicts what is cached above the cap, but no more than count blocks. */
+COLD void cache_drain(const struct heap *heap, uint32_t count)
+{
+    struct boundary_map *state = state_of(heap);
+    for (; count > 0 && cache_room(state) < 0 && !cache_is_empty(state); count--)
+        cache_evict(heap);
+}
+
+COLD void cache_empty(const struct heap *heap)
+{
+    while (!cache_is_empty(state_of(heap)))
+        cache_evict(heap);
+}
+
+/*
+ * Returns: the next list above bin, up to an eighth longer, that has a block; NO_BIN if
+ * none has. Below 16 granules that could only be the very next, which has been tried.
+ */
+HOT uint32_t cache_near(const struct boundary_map *state, uint32_t bin)
+{
+    if (bin < NEAR_STEP)
+        return NO_BIN;
+    uint32_t word;
+    __builtin_memcpy(&word, (const uint8_t *)state->cache_filled.words + bin / 8, sizeof(word));
+    word = word >> bin % 8 & ((4U << bin / NEAR_STEP) - 1);
+    return word == 0 ? NO_BIN : bin + bit_lowest(word);
+}
+
+/* --- the bump region ---------------------------------------------------------------- */
+
+HOT bool bump_serves(const struct boundary_map *state, uint32_t granules)
+{
+    return granules + MIN_GRANULES <= state->bump_granules;
+}
+
+/* From its end, so that what stays keeps its first bit. Requires: up to SHORT_GRANULES. */
+HOT void *bump_take(const struct heap *heap, uint32_t granules)
+{
+    struct boundary_map *state = state_of(heap);
+    uint32_t left = state->bump_granules - granules;
+    uint32_t granule = state->bump + left;
+    state->bump_granules = left;
+    map_set(heap, granule);
+    return map_address_of(heap, granule);
+}
+
+HOT bool bump_may_begin(const struct boundary_map *state, uint32_t granules)
+{
+    return granules <= SHORT_GRANULES && state->cap >= BUMP_CAP_MIN &&
+           cache_room(state) >= BUMP_ROOM_MIN;
+}
+
+/*
+ * Begins a new bump region. The rest of the old one, which could not serve a short block,
+ * is cached. Requires: these granules are live, without a length; bump_may_begin() before
+ * they were cut from a hole, which takes three of the four rooms at most.
+ */
+HOT void bump_begin(const struct heap *heap, uint32_t granule, uint32_t granules)
+{
+    struct boundary_map *state = state_of(heap);
+    uint32_t old = state->bump_granules;
+    if (old > 0) {
+        map_write_length(heap, state->bump, old);
+        state->room--;
+        cache_push(state, old - 1, map_address_of(heap, state->bump));
+    }
+    state->bump = granule;
+    state->bump_granules = granules;
+}
+
+COLD void bump_end(const struct heap *heap)
+{
+    struct boundary_map *state = state_of(heap);
+    uint32_t granules = state->bump_granules;
+    state->bump_granules = 0;
+    if (granules > 0)
+        release(heap, state->bump, granules);
+}
+
+/* --- cutting holes ------------------------------------------------------------------ */
+
+/*
+ * Makes the first granules of a hole, which is in no bin any more, live, without a length.
+ * Returns: how many it made; one more if a single one would have been left.
+ */
+HOT uint32_t cut(const struct heap *heap, uint32_t granule, uint32_t length, uint32_t granules)
+{
+    uint32_t rest = length - granules;
+    map_clear(heap, granule + 1);
+    if (rest < MIN_GRANULES) {
+        map_clear(heap, granule + length - 1);
+        return length;
+    }
+    hole_make_rest(heap, &state_of(heap)->holes, granule + granules, rest);
+    return granules;
+}
+
+/* The same for a hole longer than 4 KiB, which is in its bin. */
+HOT uint32_t cut_long(const struct heap *heap, uint32_t bin, struct hole *hole, uint32_t granules)
+{
+    struct boundary_map *state = state_of(heap);
+    uint32_t granule = map_granule_of(heap, hole);
+    uint32_t length = hole->granules;
+    uint32_t rest = length - granules;
+    if (rest > EXACT_BINS) {
+        map_clear(heap, granule + 1);
+        map_set(heap, granule + granules);
+        map_set(heap, granule + granules + 1);
+        if (hole_adjust(heap, &state->holes, bin, hole, granule + granules, rest))
+            cache_set_cap(state);
+        return granules;
+    }
+    hole_unlink(&state->holes, hole);
+    granules = cut(heap, granule, length, granules);
+    cache_set_cap(state);
+    return granules;
+}
+
+#endif

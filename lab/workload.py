@@ -39,7 +39,7 @@ ALL, NONE = "all", "none"
 def _pattern(form: str) -> str:
     """A regular expression for names of this form."""
     pattern = form.replace("[", "(?:").replace("]", ")?").replace("MIX", f"(?:{'|'.join(MIXES)})")
-    return re.sub(r"[A-Z]{2,}", r"0*[1-9]\\d{0,8}", pattern.replace("PERCENT", r"0*[1-9]\d?"))
+    return re.sub(r"[A-Z][A-Z0-9]+", r"0*[1-9]\\d{0,8}", pattern.replace("PERCENT", r"0*[1-9]\d?"))
 
 
 _NAME = re.compile("|".join(map(_pattern, FORMS)), re.ASCII)

@@ -134,7 +134,7 @@ static enum machine_status run_smallest(const struct job *job, const struct boot
         wrong = "a workload that fills the heap fits into none";
     if (wrong != NULL)
         return run_refused(wrong);
-    struct replay_block *blocks = calloc(trace.id_count, sizeof(*blocks));
+    struct player_block *blocks = calloc(trace.id_count, sizeof(*blocks));
     if (blocks == NULL && trace.id_count > 0)
         return run_refused("too little memory for the trace's ids");
     uint32_t smallest = smallest_total_bytes(&trace, blocks);

@@ -24,6 +24,18 @@ void machine_screen_put(char character);
 /* Bytes out of the way of both, for bulk results; they may go nowhere. */
 void machine_bulk_put(const void *bytes, uint32_t count);
 
+/* Waits for a key and returns it: of enum key, or a character; from keyboard or serial line. */
+uint32_t machine_wait_key(void);
+
+/* Returns: a key that was pressed, as machine_wait_key() does; KEY_NONE if none was. */
+uint32_t machine_poll_key(void);
+
+/* Waits for about so long. */
+void machine_wait(uint32_t microseconds);
+
+/* Starts the machine again; a process ends as if it were done. */
+__attribute__((noreturn)) void machine_reboot(void);
+
 /* Shows who called whom on the console, innermost first, as far as can be told. */
 void machine_show_backtrace(void);
 

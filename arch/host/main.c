@@ -20,6 +20,7 @@
 #include "region.h"
 #include "replay.h"
 #include "runner.h"
+#include "shell.h"
 #include "smallest.h"
 
 enum { COMMAND_LINE_BYTES = 1024, KIB = 1024, MIB = 1024 * 1024 };
@@ -178,6 +179,8 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
         return run_experiment(job);
     if (job->kind == JOB_MISUSE)
         return run_misuse(job);
+    if (job->kind == JOB_SHELL)
+        return run_shell(job, module, module != NULL);
     return job->kind == JOB_REPLAY ? run_replay(job, module) : run_tests(job);
 }
 

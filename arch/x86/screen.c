@@ -33,8 +33,10 @@ static void scroll(void)
     cursor -= COLUMNS;
 }
 
-static void show_cursor(void)
+void screen_show_cursor(void)
 {
+    if (!in_use)
+        return;
     port_write_byte(CRTC_INDEX, CURSOR_HIGH);
     port_write_byte(CRTC_DATA, (uint8_t)(cursor >> 8));
     port_write_byte(CRTC_INDEX, CURSOR_LOW);
@@ -58,10 +60,12 @@ void screen_put(char character)
         return;
     if (character == '\n')
         cursor += COLUMNS - cursor % COLUMNS;
+    else if (character == '\b')
+        cursor -= cursor > 0;
     else
         cells[cursor++] = cell(character);
     if (cursor >= ROWS * COLUMNS)
         scroll();
     if (character == '\n')
-        show_cursor();
+        screen_show_cursor();
 }

@@ -77,7 +77,7 @@ void kernel_main(uint32_t loader, const void *information)
     features_require();                                         /* can it run all the rest? */
     cpu_init();                                                 /* faults become messages */
     require(boot_info_read(loader, information, &boot_info));   /* what the loader knows */
-    screen_use(!boot_info.graphics_screen);                     /* is there a text screen? */
+    screen_use(&boot_info);                                     /* text, points, or none? */
     require(memory_init(&boot_info, (uintptr_t)_kernel_start, (uintptr_t)_kernel_end));
     require(job_parse(boot_info.command_line, &job));           /* what to do */
     cpu_guard_null();                                           /* the loader's texts are read */

@@ -43,7 +43,7 @@ static const struct command commands[] = {
     {"load", "[NAME]", "a trace or a workload to play; alone: which are here", shell_load},
     {"step", "[COUNT]", "play so many operations of it, and say what each did", shell_step},
     {"replay", "[COUNT]", "play so many, or all that are left; a key stops", shell_replay},
-    {"speed", "[NUMBER | full]", "operations a second, for replay", shell_speed},
+    {"speed", "[SPEED]", "of replay: operations a second, or full, or key", shell_speed},
     {"seed", "[NUMBER]", "of workloads, fill and drain", shell_seed},
     {"misuse", "[SIN]", "what callers must not do; alone: what there is", shell_misuse},
     {"reset", "", "make the heap anew", shell_reset},
@@ -326,6 +326,33 @@ void shell_start_anew(struct shell *shell)
     shell->lowest_unused = 0;
     shell->trace.operation_count = 0;
     shell->player = (struct player){.trace = &shell->trace};
+    shell->own = (struct heap_view_counts){0};
+    heap_view_start_anew();
+}
+
+static struct heap_view_counts counts_of(const struct shell *shell)
+{
+    return (struct heap_view_counts){
+        .operations = shell->own.operations + shell->player.next,
+        .requested_bytes = shell->own.requested_bytes + shell->player.requested_bytes,
+        .failures = shell->own.failures + shell->player.failures,
+    };
+}
+
+void shell_show(struct shell *shell)
+{
+    const struct heap_view_counts counts = counts_of(shell);
+    heap_view_show(&counts);
+}
+
+void shell_show_sometimes(struct shell *shell)
+{
+    enum { FRAMES_A_SECOND = 25, OPERATIONS_A_FRAME = 100 }; /* the latter at full speed */
+    uint32_t every = shell->speed == SHELL_SPEED_FULL ? OPERATIONS_A_FRAME
+                     : shell->speed > FRAMES_A_SECOND ? (uint32_t)shell->speed / FRAMES_A_SECOND
+                                                      : 1;
+    if (counts_of(shell).operations % every == 0)
+        shell_show(shell);
 }
 
 static bool prepare(struct shell *shell)
@@ -346,10 +373,12 @@ enum machine_status run_shell(const struct job *job, const struct boot_module *m
         .job = job, .modules = modules, .module_count = module_count, .seed = job->seed};
     if (!prepare(&shell))
         return run_refused("too little RAM beside the heap for the shell's tables");
+    heap_view_open();
     shell_start_anew(&shell);
     console_print("'help' lists the commands\n");
     while (!shell.is_over) {
         enum line_outcome outcome = LINE_GOES_ON;
+        shell_show(&shell);
         line_begin(&line);
         while (outcome == LINE_GOES_ON)
             outcome = line_take_key(&line, machine_wait_key());

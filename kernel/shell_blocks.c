@@ -36,16 +36,26 @@ static void say_block(const struct shell *shell, uint32_t number)
                   (void *)block->address, ksize(block->address));
 }
 
+/* Returns: whether there is a block to own; that, or that there is none, is counted. */
+static bool own(struct shell *shell, uint32_t number, uint8_t *address, uint32_t bytes)
+{
+    shell->own.operations++;
+    shell->own.failures += address == NULL && bytes != 0;
+    if (address == NULL)
+        return false;
+    shell->own.requested_bytes += bytes;
+    shell->blocks[number] = (struct shell_block){address, bytes};
+    return true;
+}
+
 static void take(struct shell *shell, uint32_t number, uint8_t *address, uint32_t bytes)
 {
-    if (address == NULL && bytes != 0)
+    if (own(shell, number, address, bytes))
+        say_block(shell, number);
+    else if (bytes != 0)
         shell_explain_failure(bytes);
-    else if (address == NULL)
+    else
         console_print("NULL\n");
-    if (address == NULL)
-        return;
-    shell->blocks[number] = (struct shell_block){address, bytes};
-    say_block(shell, number);
 }
 
 bool shell_alloc(struct shell *shell, struct text rest)
@@ -66,6 +76,7 @@ bool shell_alloc(struct shell *shell, struct text rest)
 
 static void forget(struct shell *shell, uint32_t number)
 {
+    shell->own.requested_bytes -= shell->blocks[number].bytes;
     shell->blocks[number] = (struct shell_block){0};
     if (number < shell->lowest_unused)
         shell->lowest_unused = number;
@@ -118,6 +129,7 @@ bool shell_free(struct shell *shell, struct text rest)
     if (named.is_unknown)
         return true;
     int8_t result = kfree(named.address);
+    shell->own.operations++;
     console_print(result == 0 ? "0: freed\n" : "-1: refused\n");
     if (result == 0 && named.number < shell->blocks_max)
         forget(shell, named.number);
@@ -168,13 +180,13 @@ static void fill(struct shell *shell, const struct size_mix *mix, uint32_t bytes
         uint32_t number = unused_number(shell);
         uint32_t size = mix != NULL ? mix->draw(&shell->random) : bytes;
         uint8_t *address = number < shell->blocks_max ? kmalloc(size) : NULL;
-        if (address == NULL) {
+        if (!own(shell, number, address, size)) {
             console_print("%u blocks of %u bytes in all; then ", count, sum);
             shell_explain_failure(size);
             return;
         }
-        shell->blocks[number] = (struct shell_block){address, size};
         sum += size;
+        shell_show_sometimes(shell);
     }
 }
 
@@ -199,7 +211,10 @@ static uint32_t free_one(struct shell *shell, uint32_t number)
     if (address == NULL)
         return 0;
     forget(shell, number);
-    return kfree(address) == 0;
+    bool is_freed = kfree(address) == 0;
+    shell->own.operations++;
+    shell_show_sometimes(shell);
+    return is_freed;
 }
 
 /* Fisher and Yates: what has not been freed yet stands at the front. */
@@ -227,10 +242,17 @@ static uint32_t free_in_order(struct shell *shell, enum order order)
 static uint32_t free_of_trace(struct shell *shell)
 {
     uint32_t freed = 0;
-    for (uint32_t id = 0; id < shell->trace.id_count && shell->player.blocks != NULL; id++)
-        if (shell->player.blocks[id].address != NULL)
-            freed += kfree(shell->player.blocks[id].address) == 0;
-    shell->trace.operation_count = shell->trace.id_count = 0;
+    for (uint32_t id = 0; id < shell->trace.id_count && shell->player.blocks != NULL; id++) {
+        if (shell->player.blocks[id].address == NULL)
+            continue;
+        freed += kfree(shell->player.blocks[id].address) == 0;
+        shell->own.operations++;
+        shell_show_sometimes(shell);
+    }
+    shell->own.operations += shell->player.next;
+    shell->own.failures += shell->player.failures;
+    shell->trace = (struct trace){0};
+    shell->player = (struct player){.trace = &shell->trace};
     return freed;
 }
 

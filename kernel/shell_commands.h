@@ -4,9 +4,12 @@
 #define KERNEL_SHELL_COMMANDS_H
 
 #include "boot_info.h"
+#include "heap_view.h"
 #include "job.h"
 #include "player.h"
 #include "random.h"
+
+enum { SHELL_SPEED_FULL = 0, SHELL_SPEED_KEY = -1 }; /* as fast as can be; a key, an operation */
 
 /* A block that a person, or fill, took. */
 struct shell_block {
@@ -26,7 +29,8 @@ struct shell {
     uint8_t *scratch;           /* what a trace's tables may take begins here */
     struct trace trace;         /* operation_count is 0: none is loaded */
     struct player player;
-    uint32_t speed;             /* operations a second; 0: as fast as can be */
+    int32_t speed;              /* operations a second, or one of the two below */
+    struct heap_view_counts own; /* of alloc, free and so on; a trace's are in player */
     bool is_over;
 };
 
@@ -47,6 +51,12 @@ shell_command shell_load, shell_step, shell_replay, shell_speed;
 
 /* Makes the heap anew and forgets all blocks, and how far a trace has come. */
 void shell_start_anew(struct shell *shell);
+
+/* Shows the heap on the screen as it is now. */
+void shell_show(struct shell *shell);
+
+/* After one of many operations: shows the heap now and then, as the speed is. */
+void shell_show_sometimes(struct shell *shell);
 
 /* What follows takes and gives numbers as people write them: 200, 0x1f40, 4k. */
 

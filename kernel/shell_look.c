@@ -35,8 +35,8 @@ bool shell_map(struct shell *shell, struct text rest)
             console_print("%c", looks[cells[row * MAP_COLUMNS + column]]);
         console_print("\n");
     }
-    console_print("%u bytes each: # live, + mostly, : partly; . hole, c kept for reuse, "
-                  "m the heap's own\n",
+    console_print("%u bytes each: # live, + mostly, : partly; . hole; c kept whole; "
+                  "m the heap's\n",
                   region_bytes() / MAP_CELLS);
     return true;
 }
@@ -61,7 +61,7 @@ bool shell_stats(struct shell *shell, struct text rest)
     console_print("live      %u blocks, %u bytes granted\n", now->live_blocks, now->live_bytes);
     console_print("free      %u holes, %u bytes, the largest %u\n", now->free_blocks,
                   now->free_bytes, now->largest_free_bytes);
-    console_print("kept      %u blocks, %u bytes, for reuse\n", now->cached_blocks,
+    console_print("kept      %u blocks, %u bytes, freed but whole\n", now->cached_blocks,
                   now->cached_bytes);
     console_print("its own   %u bytes; used up to %u of %u\n", now->meta_bytes,
                   now->highest_used_bytes, region_bytes());
@@ -90,9 +90,10 @@ bool shell_heap(struct shell *shell, struct text rest)
     const struct heap_strategy *strategy = kheap_strategy();
     const struct heap_region *region = &kheap()->region;
     console_print("%s, after %s\n", strategy->name, strategy->source);
-    console_print("%u bytes of side array at %p, %u of heap at %p, %u of state; hardening %s\n",
-                  region->map_bytes, (void *)region->map, region->arena_bytes,
-                  (void *)region->arena, strategy->control_bytes, kheap_hardening());
+    console_print("side array  %u bytes at %p\n", region->map_bytes, (void *)region->map);
+    console_print("heap        %u bytes at %p\n", region->arena_bytes, (void *)region->arena);
+    console_print("state       %u bytes; hardening %s\n", strategy->control_bytes,
+                  kheap_hardening());
     return true;
 }
 

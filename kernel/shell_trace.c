@@ -12,7 +12,7 @@
 #include "shell_commands.h"
 #include "workload.h"
 
-enum { OPERATIONS_MAX = 1000000, SPEED_MAX = 1000000, MICROSECONDS = 1000000 };
+enum { OPERATIONS_MAX = 1000000, SPEED_MAX = 100000, MICROSECONDS = 1000000 };
 
 static bool is_loaded(const struct shell *shell)
 {
@@ -141,16 +141,31 @@ bool shell_step(struct shell *shell, struct text rest)
             shell_explain_failure(shell->trace.operations[shell->player.next - 1].size);
         else
             say_operation(shell);
+        shell_show_sometimes(shell);
     }
     return true;
 }
 
-/* Waits as the speed asks, after an operation. Returns: whether a key was pressed. */
+static bool is_end(uint32_t key)
+{
+    return key == 'q' || key == KEY_CTRL('C') || key == KEY_INPUT_ENDED;
+}
+
+/* Waits as the speed asks, after an operation. Returns: whether a key has ended the replay. */
 static bool pause(const struct shell *shell)
 {
-    if (shell->speed != 0)
-        machine_wait(MICROSECONDS / shell->speed);
+    if (shell->speed == SHELL_SPEED_KEY)
+        return is_end(machine_wait_key());
+    if (shell->speed != SHELL_SPEED_FULL)
+        machine_wait(MICROSECONDS / (uint32_t)shell->speed);
     return machine_poll_key() != KEY_NONE;
+}
+
+static bool play_and_show(struct shell *shell)
+{
+    bool goes_on = play_one(shell);
+    shell_show_sometimes(shell);
+    return goes_on;
 }
 
 bool shell_replay(struct shell *shell, struct text rest)
@@ -161,7 +176,7 @@ bool shell_replay(struct shell *shell, struct text rest)
     if (!take_count(shell, rest, &count))
         return false;
     uint32_t failures = shell->player.failures, first = shell->player.next;
-    while (count-- > 0 && play_one(shell) && !pause(shell))
+    while (count-- > 0 && play_and_show(shell) && !pause(shell))
         ;
     console_print("operations %u to %u of %u played; %u failures; %u bytes requested\n", first,
                   shell->player.next, shell->trace.operation_count,
@@ -169,21 +184,31 @@ bool shell_replay(struct shell *shell, struct text rest)
     return true;
 }
 
+static bool take_speed(struct text *rest, int32_t *speed)
+{
+    uint32_t number;
+    if (shell_take_number(rest, &number)) {
+        *speed = (int32_t)number;
+        return number >= 1 && number <= SPEED_MAX;
+    }
+    struct text word = text_take_word(rest);
+    *speed = text_is(word, "key") ? SHELL_SPEED_KEY : SHELL_SPEED_FULL;
+    return text_is(word, "key") || text_is(word, "full");
+}
+
 bool shell_speed(struct shell *shell, struct text rest)
 {
-    uint32_t speed = shell->speed;
-    struct text word = rest;
-    if (text_is(text_take_word(&word), "full"))
-        rest = word, speed = 0;
-    else if (!shell_is_at_end(rest) &&
-             (!shell_take_number(&rest, &speed) || speed == 0 || speed > SPEED_MAX))
+    int32_t speed = shell->speed;
+    if (!shell_is_at_end(rest) && !take_speed(&rest, &speed))
         return false;
     if (!shell_is_at_end(rest))
         return false;
     shell->speed = speed;
-    if (speed == 0)
-        console_print("as fast as can be\n");
+    if (speed == SHELL_SPEED_FULL)
+        console_print("as fast as can be; any key stops it\n");
+    else if (speed == SHELL_SPEED_KEY)
+        console_print("an operation for each key; q stops it\n");
     else
-        console_print("%u operations a second\n", speed);
+        console_print("%u operations a second; any key stops it\n", (uint32_t)speed);
     return true;
 }

@@ -96,6 +96,23 @@ void machine_wait(uint32_t microseconds)
     usleep(microseconds);
 }
 
+bool machine_canvas_open(uint32_t *width, uint32_t *height)
+{
+    (void)width, (void)height;
+    return false; /* a terminal has none */
+}
+
+void machine_canvas_fill(uint32_t x, uint32_t y, uint32_t width, uint32_t height, uint32_t colour)
+{
+    (void)x, (void)y, (void)width, (void)height, (void)colour;
+}
+
+void machine_canvas_text(uint32_t x, uint32_t y, const char *text, uint32_t colour,
+                         uint32_t background)
+{
+    (void)x, (void)y, (void)text, (void)colour, (void)background;
+}
+
 void machine_reboot(void)
 {
     machine_stop(MACHINE_DONE);

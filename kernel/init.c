@@ -7,6 +7,7 @@
 #include "experiment.h"
 #include "heap.h"
 #include "heap_strategy.h"
+#include "input.h"
 #include "job.h"
 #include "machine.h"
 #include "memory.h"
@@ -16,6 +17,7 @@
 #include "runner.h"
 #include "screen.h"
 #include "serial.h"
+#include "shell.h"
 
 extern const uint8_t _kernel_start[], _kernel_end[];
 
@@ -52,6 +54,9 @@ static enum machine_status do_job(const struct job *job)
         return run_experiment(job);
     case JOB_MISUSE:
         return run_misuse(job);
+    case JOB_SHELL:
+        input_init(&boot_info);
+        return run_shell(job, boot_info.modules, boot_info.module_count);
     case JOB_PRINT:
         return run_refused("run=print writes a trace to a file: only the host has files");
     case JOB_SMALLEST:
@@ -72,7 +77,7 @@ void kernel_main(uint32_t loader, const void *information)
     features_require();                                         /* can it run all the rest? */
     cpu_init();                                                 /* faults become messages */
     require(boot_info_read(loader, information, &boot_info));   /* what the loader knows */
-    screen_use(!boot_info.graphics_screen);                     /* is there a text screen? */
+    screen_use(&boot_info);                                     /* text, points, or none? */
     require(memory_init(&boot_info, (uintptr_t)_kernel_start, (uintptr_t)_kernel_end));
     require(job_parse(boot_info.command_line, &job));           /* what to do */
     cpu_guard_null();                                           /* the loader's texts are read */

@@ -24,6 +24,7 @@ static const struct choice kinds[] = {
     {"experiment", JOB_EXPERIMENT},
     {"processors", JOB_PROCESSORS},
     {"misuse", JOB_MISUSE},
+    {"shell", JOB_SHELL},
     {NULL, 0},
 };
 

@@ -17,6 +17,7 @@ enum job_kind {
     JOB_EXPERIMENT,
     JOB_PROCESSORS,
     JOB_MISUSE,
+    JOB_SHELL,
 };
 
 enum { JOB_SAMPLES_MAX = 4096, JOB_NAME_BYTES = 32, JOB_PROCESSORS_MAX = 8 };

@@ -41,6 +41,11 @@ void *scratch_alloc(uint32_t bytes)
     return taken;
 }
 
+void scratch_release(uint8_t *mark)
+{
+    scratch_next = mark;
+}
+
 static bool overlaps(struct span a, struct span b)
 {
     return a.start < b.end && b.start < a.end;

@@ -249,10 +249,40 @@ def misuse(argv: Sequence[str]) -> int:
     return command.run(strategies, options.update)
 
 
+def run(argv: Sequence[str]) -> int:
+    """Boot a kernel to its shell, on this terminal."""
+    parser = _Parser(prog="heaplab run", allow_abbrev=False,
+                     description="Boot a kernel to its shell on this terminal, by GRUB as on a PC;"
+                     " where there is a desktop, a window shows the heap live.")
+    parser.add_argument("--heap", default="bitmap", metavar="NAME",
+                        help="the strategy (default: %(default)s)")
+    parser.add_argument("--traces", nargs="+", metavar="FILE",
+                        help="traces for 'load', files or names of shipped ones (default: all"
+                        " shipped)")
+    parser.add_argument("--heap-kib", default="1024", metavar="N",
+                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
+    parser.add_argument("--hardening", choices=("off", "check", "redzone", "full"),
+                        default="check", help="what is done about misuse (default: check)")
+    parser.add_argument("--firmware", choices=("bios", "ovmf64", "ovmf32"), default="bios",
+                        help="what the machine starts with (default: bios)")
+    parser.add_argument("--display", default="auto", metavar="D",
+                        help="how QEMU shows the screen: its -display, such as gtk, vnc=:1, or none"
+                        " (default: a window, where there is a desktop)")
+    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
+                        help="what QEMU runs on (default: tcg)")
+    options = parser.parse_args(argv)
+    from lab import run as command
+    return command.run(heap=options.heap, traces=options.traces,
+                       heap_kib=build.checked_heap_kib(options.heap_kib),
+                       hardening=options.hardening, firmware=options.firmware,
+                       display=options.display, accel=options.accel)
+
+
 COMMANDS = {
     "compare": compare,
     "answer": answer,
     "misuse": misuse,
+    "run": run,
     "test": test,
     "fuzz": fuzz,
     "new": new,

@@ -20,6 +20,7 @@
 #include "region.h"
 #include "replay.h"
 #include "runner.h"
+#include "shell.h"
 #include "smallest.h"
 
 enum { COMMAND_LINE_BYTES = 1024, KIB = 1024, MIB = 1024 * 1024 };
@@ -134,7 +135,7 @@ static enum machine_status run_smallest(const struct job *job, const struct boot
         wrong = "a workload that fills the heap fits into none";
     if (wrong != NULL)
         return run_refused(wrong);
-    struct replay_block *blocks = calloc(trace.id_count, sizeof(*blocks));
+    struct player_block *blocks = calloc(trace.id_count, sizeof(*blocks));
     if (blocks == NULL && trace.id_count > 0)
         return run_refused("too little memory for the trace's ids");
     uint32_t smallest = smallest_total_bytes(&trace, blocks);
@@ -178,6 +179,8 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
         return run_experiment(job);
     if (job->kind == JOB_MISUSE)
         return run_misuse(job);
+    if (job->kind == JOB_SHELL)
+        return run_shell(job, module, module != NULL);
     return job->kind == JOB_REPLAY ? run_replay(job, module) : run_tests(job);
 }
 

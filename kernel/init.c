@@ -13,6 +13,7 @@
 #include "memory.h"
 #include "misuse_run.h"
 #include "panic.h"
+#include "power.h"
 #include "processor_test.h"
 #include "runner.h"
 #include "screen.h"
@@ -56,6 +57,7 @@ static enum machine_status do_job(const struct job *job)
         return run_misuse(job);
     case JOB_SHELL:
         input_init(&boot_info);
+        power_init(&boot_info);
         return run_shell(job, boot_info.modules, boot_info.module_count);
     case JOB_PRINT:
         return run_refused("run=print writes a trace to a file: only the host has files");

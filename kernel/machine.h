@@ -50,6 +50,9 @@ void machine_canvas_fill(uint32_t x, uint32_t y, uint32_t width, uint32_t height
 void machine_canvas_text(uint32_t x, uint32_t y, const char *text, uint32_t colour,
                          uint32_t background);
 
+/* Switches the machine off; one that cannot halts, and says so. A process ends, done. */
+__attribute__((noreturn)) void machine_power_off(void);
+
 /* Starts the machine again; a process ends as if it were done. */
 __attribute__((noreturn)) void machine_reboot(void);
 

@@ -49,7 +49,7 @@ static const struct command commands[] = {
     {"reset", "", "make the heap anew", shell_reset},
     {"help", "[COMMAND]", "this list, or one of it", shell_help},
     {"reboot", "", "start the machine again", shell_reboot},
-    {"poweroff", "", "end", shell_poweroff},
+    {"poweroff", "", "switch the machine off", shell_poweroff},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -278,7 +278,8 @@ static bool shell_reboot(struct shell *shell, struct text rest)
 
 static bool shell_poweroff(struct shell *shell, struct text rest)
 {
-    return shell_is_at_end(rest) && (shell->is_over = true);
+    (void)shell;
+    return shell_is_at_end(rest) && (machine_power_off(), true);
 }
 
 /* --- lines ------------------------------------------------------------------------------------- */

@@ -113,6 +113,11 @@ void machine_canvas_text(uint32_t x, uint32_t y, const char *text, uint32_t colo
     (void)x, (void)y, (void)text, (void)colour, (void)background;
 }
 
+void machine_power_off(void)
+{
+    machine_stop(MACHINE_DONE);
+}
+
 void machine_reboot(void)
 {
     machine_stop(MACHINE_DONE);

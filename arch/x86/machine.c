@@ -3,9 +3,11 @@
 #include "machine.h"
 
 #include "backtrace.h"
+#include "console.h"
 #include "keyboard.h"
 #include "pit.h"
 #include "ports.h"
+#include "power.h"
 #include "processor.h"
 #include "screen.h"
 #include "serial.h"
@@ -28,6 +30,14 @@ void machine_stop(enum machine_status status)
     port_write_word32(QEMU_EXIT_PORT, exit_values[status]); /* comes back on other machines */
     processors_halt_others();
     processor_halt();
+}
+
+void machine_power_off(void)
+{
+    port_write_word32(QEMU_EXIT_PORT, exit_values[MACHINE_DONE]);
+    power_off();
+    console_print("it is safe to switch the machine off now\n");
+    machine_stop(MACHINE_DONE);
 }
 
 /* The keyboard controller's way, then the one of a processor that can go no further. */

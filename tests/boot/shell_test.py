@@ -39,16 +39,26 @@ f 0
 """
 
 
+def leave_out(words: list[str], option: str, value: str = "") -> None:
+    """Takes an option, the one whose value begins like this, out of a command line."""
+    at = next(i for i, word in enumerate(words)
+              if word == option and words[i + 1].startswith(value))
+    del words[at:at + 2]
+
+
 class Shell:
     """A shell on a serial line."""
 
-    def __init__(self, test: unittest.TestCase, trace: str = "") -> None:
+    def __init__(self, test: unittest.TestCase, trace: str = "",
+                 without: tuple[str, str] | None = None) -> None:
         directory = pathlib.Path(test.enterContext(tempfile.TemporaryDirectory()))
         module = None
         if trace:
             module = directory / "mine.rep"
             module.write_text(trace)
         words = qemu.Machine(kernel=KERNEL, append="run=shell", module=module).command(directory)
+        if without:
+            leave_out(words, *without)
         self.machine = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *words],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         test.addCleanup(self.machine.communicate)
@@ -196,6 +206,11 @@ class OnTheSerialLine(unittest.TestCase):
         shell.type("poweroff\r")
         self.assertEqual(shell.machine.wait(LIMIT_SECONDS), qemu.STATUS_DONE)
 
+    def test_poweroff_switches_a_machine_off_that_is_not_qemus_own(self):
+        shell = Shell(self, without=("-device", "isa-debug-exit"))
+        shell.type("poweroff\r")
+        self.assertEqual(shell.machine.wait(LIMIT_SECONDS), 0)
+
     def test_reboot_resets_the_machine(self):
         shell = Shell(self)
         shell.type("reboot\r")
@@ -207,10 +222,8 @@ class OnTheScreen(unittest.TestCase):
 
     def setUp(self) -> None:
         words = qemu.Machine(kernel=KERNEL, append="run=shell").command(pathlib.Path())
-        serial = words.index("-serial")
-        del words[serial:serial + 2]
-        chardev = words.index("-chardev")
-        del words[chardev:chardev + 2]
+        leave_out(words, "-serial")
+        leave_out(words, "-chardev")
         self.machine = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *words, "-serial", "none", "-monitor", "stdio"],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)

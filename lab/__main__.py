@@ -10,68 +10,15 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn, Optional, Sequence
+from typing import Optional, Sequence
 
 from lab import ROOT, build
 from lab.errors import InputError, Interrupted, LabError
+from lab.options import (Parser as _Parser, count as _count, number_above_zero as
+                         _number_above_zero, samples as _samples, seed as _seed, share as _share,
+                         workers as _workers)
 from lab.outputs import DEFAULT_HTML, DEFAULT_JSON, Outputs
 from lab.process import stop_signals_raise
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports what is wrong in the one line that every error of heaplab is."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; '{self.prog} --help' says more")
-
-
-def _number_above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e9:
-        raise ValueError
-    return value
-
-
-def _share(text: str) -> Fraction:
-    if not 0 <= float(text) < 1e9:
-        raise ValueError
-    return Fraction(text)
-
-
-def _samples(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 4096:
-        raise ValueError
-    return value
-
-
-def _workers(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1024:
-        raise ValueError
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 1 <= value < 1 << 32:
-        raise ValueError
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value < 10**12:
-        raise ValueError
-    return value
-
-
-_share.__name__ = "share"
-_count.__name__ = "number above zero"
-_samples.__name__ = "number from 0 to 4096"
-_seed.__name__ = "seed from 1 to 4294967295"
-_number_above_zero.__name__ = "number of seconds"
-_workers.__name__ = "number of jobs"
 
 
 def _compare_parser() -> argparse.ArgumentParser:
@@ -278,6 +225,24 @@ def run(argv: Sequence[str]) -> int:
                        display=options.display, accel=options.accel)
 
 
+def record(argv: Sequence[str]) -> int:
+    """Record what a program or a kernel asks for."""
+    from lab.record import options as command
+    return command.record(argv)
+
+
+def import_(argv: Sequence[str]) -> int:
+    """Make a trace of a recording that others made."""
+    from lab.record import options as command
+    return command.import_(argv)
+
+
+def trace(argv: Sequence[str]) -> int:
+    """Look at traces, and make others of them."""
+    from lab.record import options as command
+    return command.trace(argv)
+
+
 COMMANDS = {
     "compare": compare,
     "answer": answer,
@@ -286,6 +251,9 @@ COMMANDS = {
     "test": test,
     "fuzz": fuzz,
     "new": new,
+    "record": record,
+    "import": import_,
+    "trace": trace,
 }
 
 

@@ -19,6 +19,7 @@
 #include "screen.h"
 #include "serial.h"
 #include "shell.h"
+#include "trials.h"
 
 extern const uint8_t _kernel_start[], _kernel_end[];
 
@@ -46,6 +47,8 @@ static enum machine_status do_job(const struct job *job)
         return run_tests(job);
     case JOB_REPLAY:
         return run_replay(job, boot_info.module_count > 0 ? &boot_info.modules[0] : NULL);
+    case JOB_TRIALS:
+        return run_trials(job, boot_info.module_count > 0 ? &boot_info.modules[0] : NULL);
     case JOB_FAULT:
         return job->processors > 1 ? processor_fault(&boot_info, job->processors, job->fault)
                                    : run_fault(job);

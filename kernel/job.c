@@ -18,6 +18,7 @@ struct choice {
 static const struct choice kinds[] = {
     {"tests", JOB_TESTS},
     {"replay", JOB_REPLAY},
+    {"trials", JOB_TRIALS},
     {"smallest", JOB_SMALLEST},
     {"print", JOB_PRINT},
     {"fault", JOB_FAULT},

@@ -11,6 +11,7 @@
 enum job_kind {
     JOB_TESTS,
     JOB_REPLAY,
+    JOB_TRIALS,
     JOB_SMALLEST,
     JOB_PRINT,
     JOB_FAULT,

@@ -41,6 +41,11 @@ void *scratch_alloc(uint32_t bytes)
     return taken;
 }
 
+uint8_t *scratch_mark(void)
+{
+    return scratch_next;
+}
+
 void scratch_release(uint8_t *mark)
 {
     scratch_next = mark;

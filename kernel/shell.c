@@ -360,9 +360,9 @@ static bool prepare(struct shell *shell)
 {
     shell->blocks_max = kheap()->region.arena_bytes / BYTES_A_BLOCK;
     shell->blocks = scratch_alloc(shell->blocks_max * (uint32_t)sizeof(*shell->blocks));
-    shell->scratch = scratch_alloc(0);
+    shell->scratch = scratch_mark();
     shell->random = random_seeded(shell->seed);
-    return shell->blocks != NULL && shell->scratch != NULL;
+    return shell->blocks != NULL;
 }
 
 enum machine_status run_shell(const struct job *job, const struct boot_module *modules,

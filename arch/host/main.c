@@ -22,6 +22,7 @@
 #include "runner.h"
 #include "shell.h"
 #include "smallest.h"
+#include "trials.h"
 
 enum { COMMAND_LINE_BYTES = 1024, KIB = 1024, MIB = 1024 * 1024 };
 enum { HEAP_KIB_MIN = 64, HEAP_KIB_MAX = 65536 };
@@ -169,6 +170,8 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
 {
     if (job->kind == JOB_SMALLEST)
         return run_smallest(job, module);
+    if (job->kind == JOB_TRIALS)
+        return run_trials(job, module);
     if (job->kind == JOB_PRINT)
         return run_print(job, module);
     if (job->kind == JOB_PROCESSORS)

@@ -32,9 +32,14 @@
 #include "heap_stats.h"
 #include "heap_strategy.h"
 #include "kernel_heap.h"
+#include "locking.h"
 
 #if !defined(HARDENING) || !defined(HARDENING_INSIDE)
 #error "HARDENING, one of enum hardening, or HARDENING_INSIDE, its header, is not defined"
+#endif
+
+#if !defined(LOCKING)
+#error "LOCKING, one of enum locking, is not defined"
 #endif
 
 extern const struct heap_strategy HEAP_STRATEGY;
@@ -43,9 +48,14 @@ extern const struct heap_strategy HEAP_STRATEGY;
 static __attribute__((noinline)) void front_refuse(const char *function, const void *address,
                                                    const void *caller);
 
+/* Counts a misuse and tells the program. Requires: this caller holds the lock. */
+static void front_report(const struct heap_misuse *misuse);
+
 #include "guard.h"
 
 #include "account.h"
+
+#include "lock.h"
 
 #define CALLER __builtin_return_address(0)
 
@@ -53,11 +63,18 @@ static __attribute__((noinline)) void front_refuse(const char *function, const v
 
 #include "explain.h"
 
+static void front_report(const struct heap_misuse *misuse)
+{
+    account.misuses++;
+    lock_report_begins();
+    heap_misused(misuse);
+    lock_report_ends();
+}
+
 static void front_refuse(const char *function, const void *address, const void *caller)
 {
     const struct heap_misuse misuse = {HEAP_SIN_WRONG_ADDRESS, function, address, caller};
-    account.misuses++;
-    heap_misused(&misuse);
+    front_report(&misuse);
 }
 
 /* --- the public functions ------------------------------------------------------------- */
@@ -75,6 +92,7 @@ void kinitHeap(void)
                    (uint32_t)HEAP_CONTROL_BYTES_MAX);
     front_start();
     account_start();
+    lock_start();
 }
 
 void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
@@ -89,6 +107,7 @@ void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
     return front_alloc_aligned(size, align_bytes, CALLER);
 }
 
+/* Requires: this caller holds the lock. */
 static inline uint32_t usable(const char *function, const void *address, const void *caller)
 {
     uint32_t bytes = front_usable(address);
@@ -101,7 +120,10 @@ uint32_t ksize(const void *address)
 {
     if (address == NULL)
         return 0;
-    return usable("ksize", address, CALLER);
+    lock_take();
+    uint32_t bytes = usable("ksize", address, CALLER);
+    lock_give();
+    return bytes;
 }
 
 void *kcalloc(uint32_t count, uint32_t size)
@@ -129,14 +151,18 @@ void *krealloc(void *address, uint32_t size)
 {
     if (address == NULL)
         return front_kmalloc(size, CALLER);
+    lock_take();
     uint32_t old_bytes = usable("krealloc", address, CALLER);
-    if (old_bytes == 0 || !front_is_sound(address, CALLER))
+    bool is_sound = old_bytes != 0 && front_is_sound(address, CALLER);
+    bool resized = is_sound && size != 0 && front_resize(address, size, CALLER);
+    lock_give();
+    if (!is_sound)
         return NULL;
     if (size == 0) {
         front_kfree(address, CALLER);
         return NULL;
     }
-    if (front_resize(address, size, CALLER))
+    if (resized)
         return address;
     return move_block(address, old_bytes, size, CALLER);
 }
@@ -169,6 +195,7 @@ const struct heap *kheap(void)
 
 struct heap_status heap_stats(void)
 {
+    lock_take_to_look();
     struct heap_status status = {
         .peak_live_blocks = account.peak_blocks,
         .requested_bytes = account.requested_bytes,
@@ -177,5 +204,6 @@ struct heap_status heap_stats(void)
     };
     __builtin_memcpy(status.failures, account.failures, sizeof(status.failures));
     heap_measure(kheap_strategy(), &kernel_heap, &status.now);
+    lock_give_after_looking();
     return status;
 }

@@ -64,7 +64,7 @@ static void explain(const void *address, struct heap_explanation *explanation)
     explanation->damage = HEAP_STRATEGY.check(&kernel_heap);
     struct explain subject = {address, explanation};
     if (explanation->damage == NULL)
-        HEAP_STRATEGY.walk(&kernel_heap, explain_visit, &subject);
+        front_walk(explain_visit, &subject);
 }
 
 void heap_explain(const void *address, struct heap_explanation *explanation)

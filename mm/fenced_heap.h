@@ -332,6 +332,23 @@ static bool front_resize(void *address, uint32_t size, const void *caller)
     return true;
 }
 
+/* Shows the strategy's blocks. */
+static inline void front_walk(heap_visit *visit, void *context)
+{
+    HEAP_STRATEGY.walk(&kernel_heap, visit, context);
+}
+
+/* There are no magazines. */
+static inline uint32_t front_locking_bytes(void)
+{
+    return 0;
+}
+
+static inline struct heap_magazine_status front_magazines(void)
+{
+    return (struct heap_magazine_status){0};
+}
+
 static uint32_t front_bytes(void)
 {
     return sizeof(guard) + sizeof(history) +

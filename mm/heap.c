@@ -48,6 +48,9 @@ extern const struct heap_strategy HEAP_STRATEGY;
 static __attribute__((noinline)) void front_refuse(const char *function, const void *address,
                                                    const void *caller);
 
+/* Shows every block of the heap's as its callers see it, or as the strategy does. */
+static inline void front_walk(heap_visit *visit, void *context);
+
 /* Counts a misuse and tells the program. Requires: this caller holds the lock. */
 static void front_report(const struct heap_misuse *misuse);
 
@@ -174,7 +177,7 @@ const struct heap_strategy *kheap_strategy(void)
 
 bool kheap_refuses_wrong_addresses(void)
 {
-    return HARDENING != HARDENING_OFF || (HEAP_STRATEGY.traits & HEAP_VALIDATES_FREE) != 0;
+    return HARDENING != HARDENING_OFF || (front_strategy()->traits & HEAP_VALIDATES_FREE) != 0;
 }
 
 const char *kheap_hardening(void)
@@ -186,6 +189,16 @@ const char *kheap_hardening(void)
 uint32_t kheap_hardening_bytes(void)
 {
     return HARDENING == HARDENING_OFF ? 0 : front_bytes() + sizeof(account) + sizeof(account_plan);
+}
+
+uint32_t kheap_locking_bytes(void)
+{
+    return LOCKING == LOCKING_NONE ? 0 : (uint32_t)sizeof(lock) + front_locking_bytes();
+}
+
+struct heap_magazine_status heap_magazine_status(void)
+{
+    return front_magazines();
 }
 
 const struct heap *kheap(void)

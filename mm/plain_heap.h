@@ -184,6 +184,23 @@ static inline const struct heap_strategy *front_strategy(void)
     return &HEAP_STRATEGY;
 }
 
+/* Shows the strategy's blocks. */
+static inline void front_walk(heap_visit *visit, void *context)
+{
+    HEAP_STRATEGY.walk(&kernel_heap, visit, context);
+}
+
+/* There are no magazines. */
+static inline uint32_t front_locking_bytes(void)
+{
+    return 0;
+}
+
+static inline struct heap_magazine_status front_magazines(void)
+{
+    return (struct heap_magazine_status){0};
+}
+
 /* The memory that this takes besides the region, in bytes. */
 static inline uint32_t front_bytes(void)
 {

@@ -160,11 +160,11 @@ enum machine_status run_hammer(const struct job *job, const struct boot_module *
     const char *wrong = prepare(job, module, processors);
     if (wrong != NULL)
         return run_refused(wrong);
+    hammer_record_start();
     together_hear(interrupted);
     hammer.started_at = together_clock();
     together_do(processors, work);
-    hammer.ended_at = together_clock();
-    hammer.lock = heap_lock_status();
+    hammer_take_stock();
     hammer.magazines = heap_magazine_status();
     look_at_heap();
     hammer_loads_end(&sweeper);

@@ -112,6 +112,7 @@ enum hammer_trouble_kind {
     HAMMER_OUTSIDE, /* a block is not in the heap, or not aligned */
     HAMMER_STUCK,   /* a call does not come back */
     HAMMER_BROKEN,  /* when all was over, the heap's check found something */
+    HAMMER_PANIC,   /* the heap went astray, and the kernel with it */
 };
 
 struct hammer_trouble {
@@ -126,6 +127,12 @@ struct hammer_trouble {
 
 /* Says the record, with the trouble, and stops the machine. */
 __attribute__((noreturn)) void hammer_stop(const struct hammer_trouble *trouble);
+
+/* Writes down when the work was done, and what the lock saw until then. */
+void hammer_take_stock(void);
+
+/* From here on, a panic says the record, too. */
+void hammer_record_start(void);
 
 /* Says the record. trouble: NULL if there was none. */
 void hammer_report(const struct hammer_trouble *trouble);

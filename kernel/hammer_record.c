@@ -4,12 +4,14 @@
 #include "console.h"
 #include "heap.h"
 #include "heap_strategy.h"
+#include "panic.h"
 
 enum { KIB = 1024, NAME_BYTES = 64 };
 
 static const char *const kinds[] = {
     [HAMMER_TWICE] = "twice",     [HAMMER_DAMAGED] = "damaged", [HAMMER_REFUSED] = "refused",
-    [HAMMER_OUTSIDE] = "outside", [HAMMER_STUCK] = "stuck",     [HAMMER_BROKEN] = "broken"};
+    [HAMMER_OUTSIDE] = "outside", [HAMMER_STUCK] = "stuck",     [HAMMER_BROKEN] = "broken",
+    [HAMMER_PANIC] = "panic"};
 
 static const char *const sentences[] = {
     [HAMMER_TWICE] = "a block was handed out that is somebody's",
@@ -18,6 +20,7 @@ static const char *const sentences[] = {
     [HAMMER_OUTSIDE] = "a block is not in the heap, or not aligned",
     [HAMMER_STUCK] = "a call does not come back",
     [HAMMER_BROKEN] = "the heap's check found something",
+    [HAMMER_PANIC] = "the kernel panicked",
 };
 
 static void report_run(void)
@@ -117,14 +120,36 @@ static void say(const struct hammer_trouble *trouble)
                       hammer_id_operation(trouble->other_id));
 }
 
+/* The record of a run that ends in a panic; why, the panic has said. */
+static void tell_of_panic(void)
+{
+    static bool told;
+    if (told)
+        return;
+    told = true;
+    const struct hand *worker = &hammer.hands[2 * together_index()];
+    hammer_take_stock();
+    hammer_report(&(struct hammer_trouble){.kind = HAMMER_PANIC, .found_by = worker});
+}
+
+void hammer_record_start(void)
+{
+    panic_tells(tell_of_panic);
+}
+
+void hammer_take_stock(void)
+{
+    hammer.ended_at = together_clock();
+    hammer.lock = heap_lock_status();
+}
+
 void hammer_stop(const struct hammer_trouble *trouble)
 {
     static uint32_t stopping; /* more than one may find something */
     while (__atomic_exchange_n(&stopping, 1, __ATOMIC_RELAXED) != 0)
         together_pause();
     together_stop_others();
-    hammer.ended_at = together_clock();
-    hammer.lock = heap_lock_status();
+    hammer_take_stock();
     say(trouble);
     hammer_report(trouble);
     machine_stop(MACHINE_FAILED);

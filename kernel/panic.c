@@ -3,9 +3,17 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "console.h"
 #include "machine.h"
+
+static void (*last_words)(void);
+
+void panic_tells(void (*tell)(void))
+{
+    last_words = tell;
+}
 
 void panic(const char *format, ...)
 {
@@ -19,6 +27,8 @@ void panic(const char *format, ...)
         va_end(arguments);
         console_print("\n");
         machine_show_backtrace();
+        if (last_words != NULL)
+            last_words();
     } else {
         console_print("panic while panicking: %s\n", format);
     }

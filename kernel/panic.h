@@ -9,4 +9,7 @@
  */
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *format, ...);
 
+/* From here on, a panic also calls tell, the last thing before it stops the machine. */
+void panic_tells(void (*tell)(void));
+
 #endif

@@ -123,10 +123,6 @@ static void say(const struct hammer_trouble *trouble)
 /* The record of a run that ends in a panic; why, the panic has said. */
 static void tell_of_panic(void)
 {
-    static bool told;
-    if (told)
-        return;
-    told = true;
     const struct hand *worker = &hammer.hands[2 * together_index()];
     hammer_take_stock();
     hammer_report(&(struct hammer_trouble){.kind = HAMMER_PANIC, .found_by = worker});

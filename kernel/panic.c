@@ -15,6 +15,13 @@ void panic_tells(void (*tell)(void))
     last_words = tell;
 }
 
+void panic_last_words(void)
+{
+    void (*tell)(void) = __atomic_exchange_n(&last_words, NULL, __ATOMIC_RELAXED);
+    if (tell != NULL)
+        tell();
+}
+
 void panic(const char *format, ...)
 {
     static bool panicking; /* a panic within the panic: say so and stop at once */
@@ -27,8 +34,7 @@ void panic(const char *format, ...)
         va_end(arguments);
         console_print("\n");
         machine_show_backtrace();
-        if (last_words != NULL)
-            last_words();
+        panic_last_words();
     } else {
         console_print("panic while panicking: %s\n", format);
     }

@@ -54,6 +54,8 @@ static enum machine_status do_job(const struct job *job)
                                    : run_fault(job);
     case JOB_PROCESSORS:
         return processor_test(&boot_info, job->processors);
+    case JOB_HAMMER:
+        return processor_hammer(&boot_info, job);
     case JOB_EXPERIMENT:
         return run_experiment(job);
     case JOB_MISUSE:

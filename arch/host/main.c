@@ -13,6 +13,7 @@
 #include "console.h"
 #include "experiment.h"
 #include "format.h"
+#include "hammer.h"
 #include "heap.h"
 #include "heap_strategy.h"
 #include "memory.h"
@@ -180,6 +181,10 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
         return run_fault(job);
     if (job->kind == JOB_EXPERIMENT)
         return run_experiment(job);
+    if (job->kind == JOB_HAMMER && job->interval != 0)
+        return run_refused("interval= is for interrupts: only the kernel has them");
+    if (job->kind == JOB_HAMMER)
+        return run_hammer(job, module, job->processors);
     if (job->kind == JOB_MISUSE)
         return run_misuse(job);
     if (job->kind == JOB_SHELL)

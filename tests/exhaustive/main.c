@@ -4,7 +4,6 @@
  * some length, and compares each state with the oracle and with the strategy's policy. Ends
  * with what was covered, or with the shortest sequence that goes wrong, as a trace as well.
  */
-#include <errno.h>
 #include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,28 +33,40 @@ static const char *rep_path;
 /* why: what a probe found, or what kept the last call, or the probe, from coming back. */
 static void tell(const char *why, bool came_back)
 {
+    char text[2 * ORACLE_REASON_BYTES];
+    if (explored.probing) {
+        snprintf(text, sizeof(text), "that shows when wrong addresses are offered, and then all "
+                 "blocks freed: %s", why);
+        why = text;
+    }
     const struct story story = {.strategy = scope.strategy,
                                 .map_bytes = scope.map_bytes,
                                 .calls = explored.calls,
                                 .count = explored.count,
                                 .last_is_fatal = !came_back && !explored.probing,
                                 .why = why};
-    printf("%s goes wrong on a heap of %u + %u bytes, after %u call%s:\n", scope.strategy->name,
-           scope.map_bytes, scope.map_bytes * HEAP_BYTES_PER_MAP_BYTE, explored.count,
-           explored.count == 1 ? "" : "s");
-    story_tell(&story, stdout);
-    if (!story_write_rep(&story, rep_path))
-        printf("error: %s: %s\n", rep_path, strerror(errno));
-    else
-        printf("As a trace: host-%s map_bytes=%u run=replay %s\n", scope.strategy->name,
-               scope.map_bytes, rep_path);
-    fflush(stdout);
+    story_tell(&story, rep_path, stdout);
 }
 
 /* What a sanitizer calls when it has said its own, on standard error. */
 static void tell_of_fault(void)
 {
     tell("the fault that is described above", false);
+}
+
+/* UndefinedBehaviorSanitizer, a library of its own, calls nobody, but can be made to abort. */
+const char *__ubsan_default_options(void);
+
+const char *__ubsan_default_options(void)
+{
+    return "abort_on_error=1";
+}
+
+static void tell_of_abort(int signal)
+{
+    (void)signal;
+    tell_of_fault();
+    _exit(EXIT_FAILURE);
 }
 
 /* Since the last alarm nothing has come to its end: so nothing will. */
@@ -164,6 +175,7 @@ int main(int count, char **arguments)
     if (scope.map_bytes == 0)
         find_smallest_heap();
     __sanitizer_set_death_callback(tell_of_fault);
+    signal(SIGABRT, tell_of_abort);
     signal(SIGALRM, watch);
     alarm(HANGS_AFTER_SECONDS);
     explore(&scope, &explored, stdout);

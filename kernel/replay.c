@@ -340,11 +340,14 @@ const char *replay_trace(const struct trace *trace, const struct job *job, struc
 {
     struct player player = {.trace = trace, .job = job, .replay = replay};
     *replay = (struct replay){.placement_hash = 0xcbf29ce484222325ULL};
+    if (!heap_fail(job->fails ? &job->failing : NULL) && job->fails)
+        return "with -Dhardening=off no request can fail on purpose";
     if (!allocate_tables(&player))
         return "too little RAM beside the heap for the replay's tables";
     machine_clear_stack_depth();
     begin(&player);
     const char *wrong = play_all(&player);
+    heap_fail(NULL);
     if (wrong != NULL)
         return explain(&player, wrong);
     replay->stack_bytes = machine_stack_depth_bytes();

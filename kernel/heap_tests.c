@@ -10,11 +10,13 @@
  */
 #include "heap_tests.h"
 
+#include "../mm/hardening.h"
 #include "../mm/heap.h"
 #include "../mm/heap_check.h"
 #include "../mm/heap_strategy.h"
 #include "format.h"
 #include "random.h"
+#include "text.h"
 
 enum {
     MESSAGE_BYTES = 320,
@@ -1013,6 +1015,40 @@ static const char *test_starts_anew(uint32_t seed)
     return wrong != NULL ? wrong : broken_after("kinitHeap() on a full heap");
 }
 
+/* --- leaks --------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void *take_as_somebody(uint32_t bytes)
+{
+    void *block = kmalloc(bytes);
+    __asm__ volatile("" : "+r"(block)); /* no jump: kmalloc is to return to here */
+    return block;
+}
+
+static const char *test_leaks(uint32_t seed)
+{
+    struct heap_leak leaks[3];
+    start(seed);
+    void *first = take_as_somebody(10);
+    void *others = kmalloc(300);
+    take_as_somebody(20);
+    kfree(take_as_somebody(40));
+    uint32_t callers = heap_leaks(leaks, 3);
+    const struct text level = text_of(kheap_hardening());
+    if (callers == 0 && (text_is(level, "off") || text_is(level, "check")))
+        return "SKIP below the hardening level redzone nobody knows who took a block";
+    if (callers != 2)
+        return SAY("heap_leaks() knows %u callers; expected 2", callers);
+    if (leaks[0].blocks != 2 || leaks[0].bytes != 30 || leaks[0].oldest.block != first)
+        return SAY("heap_leaks() lists %u blocks of %u bytes, the oldest at %p; expected 2 of 30,"
+                   " at %p", leaks[0].blocks, leaks[0].bytes,
+                   (const void *)leaks[0].oldest.block, first);
+    if (leaks[1].blocks != 1 || leaks[1].bytes != 300 || leaks[1].oldest.block != others)
+        return "heap_leaks() does not list the second caller's one block of 300 bytes";
+    if (heap_leaks(leaks, 1) != 1)
+        return "heap_leaks() lists more callers than it was asked for";
+    return broken_after("three allocations");
+}
+
 /* --- stress ------------------------------------------------------------------------- */
 
 /* Mostly small, a quarter up to 2 KiB, now and then a sixteenth of the heap. */
@@ -1136,6 +1172,7 @@ const struct heap_test heap_tests[] = {
     {"ksize_covers_the_request", test_ksize_covers_request},
     {"ksize_of_a_wrong_address_is_zero", test_ksize_wrong_address},
     {"kinitHeap_starts_anew", test_starts_anew},
+    {"heap_leaks_lists_live_blocks_by_who_took_them", test_leaks},
     {"random_calls_keep_contents_and_invariants", test_stress},
 };
 

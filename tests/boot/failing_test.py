@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Requests that fail on purpose while a workload is replayed, in the kernel and as a process.
+"""Requests that fail on purpose in a replay, in the kernel and as a process; and panic_on_misuse.
 
-usage: failing_test.py KERNEL HOST_PROGRAM HOST_PROGRAM_WITHOUT_HARDENING
+usage: failing_test.py KERNEL HOST_PROGRAM WITHOUT_HARDENING GOES_ON STOPS
+
+The last three are host programs as well; of the last two one was built with panic_on_misuse.
 """
 
 import json
@@ -13,7 +15,7 @@ import sys
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-KERNEL = HOST = BARE = ""
+KERNEL = HOST = BARE = GOES_ON = STOPS = ""
 WORKLOAD = ["run=replay", "workload=churn-kernel-50", "operations=2000", "samples=8"]
 
 
@@ -73,7 +75,18 @@ class Failing(unittest.TestCase):
         self.assertIn("error: with -Dhardening=off no request can fail on purpose", done.stdout)
 
 
+class PanicOnMisuse(unittest.TestCase):
+
+    def test_it_decides_whether_a_report_is_the_end(self):
+        # Sins are committed by a process of their own, which is what ends.
+        for program, stops in ((GOES_ON, False), (STOPS, True)):
+            done = start(program, "run=misuse", "sin=free-twice")
+            self.assertRegex(done.stdout, r"(?m)^misuse: kfree of free memory: 0x[0-9a-f]+ lies")
+            self.assertEqual("\npanic: the heap was misused\n" in done.stdout, stops)
+            self.assertEqual(done.stdout.endswith("sin: free-twice crashed\n"), stops)
+
+
 if __name__ == "__main__":
-    KERNEL, HOST, BARE = sys.argv[1:4]
-    del sys.argv[1:4]
+    KERNEL, HOST, BARE, GOES_ON, STOPS = sys.argv[1:6]
+    del sys.argv[1:6]
     unittest.main(verbosity=2)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "decode.h"
 #include "trial.h"
 
@@ -75,21 +76,10 @@ static void call_for_long(void *context)
            stress->trial->strategy->name, done, sequences, stress->seed);
 }
 
-/* Returns: the number behind "name=", at most max; 0 iff argument does not begin so. */
-static uint32_t number_in(const char *argument, const char *name, uint32_t max)
-{
-    size_t length = strlen(name);
-    char *end;
-    if (strncmp(argument, name, length) != 0)
-        return 0;
-    unsigned long value = strtoul(argument + length, &end, 10);
-    return *end == '\0' && value >= 1 && value <= max ? (uint32_t)value : 0;
-}
-
 static bool read_argument(const char *argument, struct stress *stress, const char **rep_path)
 {
-    uint32_t calls = number_in(argument, "calls=", CALLS_LIMIT);
-    uint32_t seed = number_in(argument, "seed=", INT32_MAX);
+    uint32_t calls = argument_number(argument, "calls=", CALLS_LIMIT);
+    uint32_t seed = argument_number(argument, "seed=", INT32_MAX);
     if (calls != 0)
         stress->calls = calls;
     else if (seed != 0)

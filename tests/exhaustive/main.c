@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "explore.h"
 #include "story.h"
 
@@ -126,23 +127,10 @@ static _Noreturn void refuse(const char *argument)
     exit(EXIT_FAILURE);
 }
 
-/* Returns: the number behind "name=", at most max; 0 iff argument does not begin so. */
-static uint32_t number_in(const char *argument, const char *name, uint32_t max)
-{
-    size_t length = strlen(name);
-    char *end;
-    if (strncmp(argument, name, length) != 0)
-        return 0;
-    unsigned long value = strtoul(argument + length, &end, 10);
-    if (*end != '\0' || end == argument + length || value < 1 || value > max)
-        refuse(argument);
-    return (uint32_t)value;
-}
-
 static void read_argument(const char *argument)
 {
-    uint32_t transitions = number_in(argument, "transitions=", TRANSITIONS_MAX);
-    uint32_t map_bytes = number_in(argument, "map_bytes=", MAP_BYTES_MAX);
+    uint32_t transitions = argument_number(argument, "transitions=", TRANSITIONS_MAX);
+    uint32_t map_bytes = argument_number(argument, "map_bytes=", MAP_BYTES_MAX);
     if (transitions != 0)
         scope.transitions_max = transitions;
     else if (map_bytes % 8 == 0 && map_bytes != 0)

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 from lab import ROOT, build
 from lab.errors import InputError, Interrupted, LabError
@@ -196,111 +197,24 @@ def misuse(argv: Sequence[str]) -> int:
     return command.run(strategies, options.update)
 
 
-def run(argv: Sequence[str]) -> int:
-    """Boot a kernel to its shell, on this terminal."""
-    parser = _Parser(prog="heaplab run", allow_abbrev=False,
-                     description="Boot a kernel to its shell on this terminal, by GRUB as on a PC;"
-                     " where there is a desktop, a window shows the heap live.")
-    parser.add_argument("--heap", default="bitmap", metavar="NAME",
-                        help="the strategy (default: %(default)s)")
-    parser.add_argument("--traces", nargs="+", metavar="FILE",
-                        help="traces for 'load', files or names of shipped ones (default: all"
-                        " shipped)")
-    parser.add_argument("--heap-kib", default="1024", metavar="N",
-                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
-    parser.add_argument("--hardening", choices=("off", "check", "redzone", "full"),
-                        default="check", help="what is done about misuse (default: check)")
-    parser.add_argument("--firmware", choices=("bios", "ovmf64", "ovmf32"), default="bios",
-                        help="what the machine starts with (default: bios)")
-    parser.add_argument("--display", default="auto", metavar="D",
-                        help="how QEMU shows the screen: its -display, such as gtk, vnc=:1, or none"
-                        " (default: a window, where there is a desktop)")
-    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
-                        help="what QEMU runs on (default: tcg)")
-    options = parser.parse_args(argv)
-    from lab import run as command
-    return command.run(heap=options.heap, traces=options.traces,
-                       heap_kib=build.checked_heap_kib(options.heap_kib),
-                       hardening=options.hardening, firmware=options.firmware,
-                       display=options.display, accel=options.accel)
-
-
-def record(argv: Sequence[str]) -> int:
-    """Record what a program or a kernel asks for."""
-    from lab.record import options as command
-    return command.record(argv)
-
-
-def import_(argv: Sequence[str]) -> int:
-    """Make a trace of a recording that others made."""
-    from lab.record import options as command
-    return command.import_(argv)
-
-
-def trace(argv: Sequence[str]) -> int:
-    """Look at traces, and make others of them."""
-    from lab.record import options as command
-    return command.trace(argv)
-
-
-def _worst_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="heaplab worst", allow_abbrev=False,
-        description="Search for the traces that hurt a heap most: the dearest kmalloc, the dearest"
-        " kfree, the most memory for what is live. Keeps each as a small trace, and holds it"
-        " against what theory allows.")
-    parser.add_argument("strategies", nargs="*", metavar="STRATEGY", help="whose worst")
-    parser.add_argument("--all", action="store_true", help="every strategy's")
-    parser.add_argument("--goals", metavar="A,B",
-                        help="only these of malloc, short-malloc, long-malloc, free and memory;"
-                        " short (up to 4 KiB) and long are boundary-map's (default: all)")
-    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
-                        help="the same seed, the same search (default: %(default)s)")
-    effort = parser.add_mutually_exclusive_group()
-    effort.add_argument("--evaluations", type=_count, metavar="N",
-                        help="try about so many traces for each goal, five times as many for memory"
-                        " (default: 1000)")
-    effort.add_argument("--minutes", type=_number_above_zero, metavar="M",
-                        help="search so long for each goal instead; not repeatable")
-    effort.add_argument("--quick", action="store_true", help="try about 120")
-    parser.add_argument("--out", type=Path, metavar="DIR", default=Path("heaplab-results/worst"),
-                        help="where traces and worst.json go; a search begins with what an earlier"
-                        " one left there (default: %(default)s)")
-    parser.add_argument("--afresh", action="store_true",
-                        help="begin without what an earlier search left")
-    parser.add_argument("--markdown", type=Path, metavar="FILE",
-                        help="write the tables into this document as well, between its lines"
-                        " '<!-- worst -->' and '<!-- end of worst -->'")
-    parser.add_argument("--jobs", type=_workers, metavar="N",
-                        help="searches at the same time (default: one for each core)")
-    return parser
-
-
-def worst(argv: Sequence[str]) -> int:
-    """Search for the worst traces there are."""
-    options = _worst_parser().parse_args(argv)
-    from lab.worst import command  # needs rich, which --help does not
-    from lab.worst.search import Budget
-    evaluations = command.QUICK_EVALUATIONS if options.quick else \
-        options.evaluations or command.EVALUATIONS
-    budget = Budget(None, options.minutes * 60) if options.minutes else Budget(evaluations)
-    return command.run(command.check(
-        options.strategies, options.all, options.goals, options.seed, budget, options.out,
-        options.afresh, options.markdown, options.jobs))
+def _elsewhere(module: str, function: str) -> Callable[[Sequence[str]], int]:
+    """A command of a module of its own, which is loaded when it is asked for."""
+    return lambda argv: getattr(importlib.import_module(module), function)(argv)
 
 
 COMMANDS = {
     "compare": compare,
     "answer": answer,
+    "grade": _elsewhere("lab.grade.options", "grade"),
+    "worst": _elsewhere("lab.worst.options", "worst"),
+    "run": _elsewhere("lab.run", "main"),
     "misuse": misuse,
-    "run": run,
-    "worst": worst,
+    "record": _elsewhere("lab.record.options", "record"),
+    "import": _elsewhere("lab.record.options", "import_"),
+    "trace": _elsewhere("lab.record.options", "trace"),
     "test": test,
-    "fuzz": fuzz,
     "new": new,
-    "record": record,
-    "import": import_,
-    "trace": trace,
+    "fuzz": fuzz,
 }
 
 

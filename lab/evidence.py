@@ -61,6 +61,9 @@ class Taken:
 def take(experiments: Sequence[Experiment], workers: int, console: Console) -> Taken:
     """Build what experiments need, and carry out all of them."""
     started = time.monotonic()
+    if len({one.key for one in experiments}) < len(set(experiments)):
+        raise RunError("two experiments have the same key, so that one's record would be the"
+                       " other's")
 
     def say(text: str) -> None:
         console.print(f"heaplab: {text}", markup=False, highlight=False, soft_wrap=True)

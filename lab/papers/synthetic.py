@@ -37,7 +37,7 @@ def recorded(name: str) -> Trace:
     """The beginning of a recorded trace, without its resizing."""
     whole = trace.read(trace.find(name), name)
     kept = [one for one in operations_of(whole)[:OPERATIONS] if one[0] != "r"]
-    return _trace(name, [(kind, ident, size) for kind, ident, size in kept])
+    return _trace(f"{name}-beginning", kept)
 
 
 @functools.cache

@@ -92,25 +92,43 @@ def compare(argv: Sequence[str]) -> int:
                                         options.markdown, options.pictures), gate)
 
 
-def answer(argv: Sequence[str]) -> int:
-    """Measure what is naive about the naive heap, and write the page that tells it."""
-    parser = _Parser(
-        prog="heaplab answer", allow_abbrev=False,
-        description="Why is the naive heap naive? Measures it, chapter by chapter, and writes a"
-        " page with figures. Prints the summary.")
+def _page_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """Of a command that measures, and writes a page."""
+    parser = _Parser(prog=f"heaplab {name}", allow_abbrev=False, description=description)
     parser.add_argument("--quick", action="store_true",
                         help="little of everything: done in a minute")
     parser.add_argument("--out", type=Path, metavar="FILE",
                         help="the page, FILE.md; its figures go into the directory FILE beside it"
-                        " (default: heaplab-results/answer.md)")
+                        f" (default: heaplab-results/{name}.md)")
     parser.add_argument("--json", type=Path, metavar="FILE",
                         help="where the records go (default: results.json beside the figures)")
     parser.add_argument("--jobs", type=_workers, metavar="N",
                         help="experiments at the same time (default: one for each core)")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def answer(argv: Sequence[str]) -> int:
+    """Measure what is naive about the naive heap, and write the page that tells it."""
+    options = _page_parser(
+        "answer", "Why is the naive heap naive? Measures it, chapter by chapter, and writes a page"
+        " with figures. Prints the summary.").parse_args(argv)
     from lab.answer import command  # needs rich, which --help does not
     return command.run(options.out or command.DEFAULT_PAGE, options.json, options.quick,
                        options.jobs)
+
+
+def papers(argv: Sequence[str]) -> int:
+    """Measure again what the literature published, and write the page that compares."""
+    parser = _page_parser(
+        "papers", "Do the published results come out here? Measures each again, and writes a page"
+        " that says: reproduced, not reproduced or not comparable, and why. Prints its table.")
+    parser.add_argument("--csapp", type=Path, metavar="DIR",
+                        help="the traces of the CS:APP malloc lab (amptjp-bal.rep, ...), which do"
+                        " not come with this lab, for the row that is about them")
+    options = parser.parse_args(argv)
+    from lab.papers import command  # needs rich, which --help does not
+    return command.run(options.out or command.DEFAULT_PAGE, options.json, options.quick,
+                       options.csapp, options.jobs)
 
 
 def test(argv: Sequence[str]) -> int:
@@ -208,6 +226,7 @@ COMMANDS = {
     "grade": _elsewhere("lab.grade.options", "grade"),
     "worst": _elsewhere("lab.worst.options", "worst"),
     "run": _elsewhere("lab.run", "main"),
+    "papers": papers,
     "misuse": misuse,
     "record": _elsewhere("lab.record.options", "record"),
     "import": _elsewhere("lab.record.options", "import_"),

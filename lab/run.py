@@ -87,8 +87,8 @@ def run(*, heap: str, traces: Optional[Sequence[str]], heap_kib: int, hardening:
 def main(argv: Sequence[str]) -> int:
     """Boot a kernel to its shell, on this terminal."""
     parser = Parser(prog="heaplab run", allow_abbrev=False,
-                     description="Boot a kernel to its shell on this terminal, by GRUB as on a PC;"
-                     " where there is a desktop, a window shows the heap live.")
+                    description="Boot a kernel to its shell on this terminal, by GRUB as on a PC;"
+                    " where there is a desktop, a window shows the heap live.")
     parser.add_argument("--heap", default="bitmap", metavar="NAME",
                         help="the strategy (default: %(default)s)")
     parser.add_argument("--traces", nargs="+", metavar="FILE",

@@ -5,13 +5,13 @@
  * with what was covered, or with the shortest sequence that goes wrong, as a trace as well.
  */
 #include <errno.h>
-#include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "explore.h"
+#include "fault.h"
 #include "story.h"
 
 enum {
@@ -52,10 +52,9 @@ static void tell(const char *why, bool came_back)
     fflush(stdout);
 }
 
-/* What a sanitizer calls when it has said its own, on standard error. */
 static void tell_of_fault(void)
 {
-    tell("the fault that is described above", false);
+    tell("memory is touched that is not the heap's, or a rule of C is broken; see above", false);
 }
 
 /* Since the last alarm nothing has come to its end: so nothing will. */
@@ -163,7 +162,7 @@ int main(int count, char **arguments)
         read_argument(arguments[i]);
     if (scope.map_bytes == 0)
         find_smallest_heap();
-    __sanitizer_set_death_callback(tell_of_fault);
+    fault_call(tell_of_fault);
     signal(SIGALRM, watch);
     alarm(HANGS_AFTER_SECONDS);
     explore(&scope, &explored, stdout);

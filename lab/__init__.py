@@ -16,6 +16,9 @@ Modules, from the bottom up:
 - `outputs`: the files of a comparison, written all or none;
 - `experiment`, `cachegrind`: single runs of one heap, and their records;
 - `answer`: the chapters on what is naive about the naive heap;
+- `variant`, `witness`: programs made anew with one file changed, and what their tests say;
+- `mistakes`: the gallery of classic mistakes;
+- `mutants`, `mutate`: small changes of every kind, and which of them no test notices;
 - `compare`, `__main__`: the commands.
 """
 

@@ -249,10 +249,30 @@ def misuse(argv: Sequence[str]) -> int:
     return command.run(strategies, options.update)
 
 
+def mistakes(argv: Sequence[str]) -> int:
+    """Make every mistake of the gallery, and see that the tests catch it."""
+    parser = _Parser(prog="heaplab mistakes", allow_abbrev=False,
+                     description="Make each classic mistake of the gallery, tests/mistakes/, and"
+                     " see that the test that should catch it does, in the words it should.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all); of a"
+                        " single one, everything is told")
+    parser.add_argument("--update", action="store_true",
+                        help="write the table in docs/mistakes.md anew")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="mistakes at the same time (default: one for each core)")
+    options = parser.parse_args(argv)
+    if options.update and options.names:
+        raise InputError("--update writes the whole table: name no mistakes")
+    from lab import mistakes as command
+    return command.run(options.names, options.update,
+                       options.jobs or len(os.sched_getaffinity(0)))
+
+
 COMMANDS = {
     "compare": compare,
     "answer": answer,
     "misuse": misuse,
+    "mistakes": mistakes,
     "test": test,
     "fuzz": fuzz,
     "new": new,

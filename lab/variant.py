@@ -14,9 +14,9 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Iterator, Mapping, Optional, Sequence
+from typing import Iterator, Sequence
 
-from lab import ROOT
+from lab import ROOT, build, process
 from lab.errors import RunError
 
 CODE = ("arch", "kernel", "mm", "tests")
@@ -31,7 +31,7 @@ class Recipes:
     """How the programs of a build directory come about."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self.directory = directory.absolute()
         self._commands: dict[str, list[str]] = {}
         self._archives: dict[str, list[str]] = {}
         for command in map(shlex.split, self._ninja("commands")):
@@ -120,7 +120,7 @@ class Tree:
         return {name: [*self._compile(name, dropped), *flags, "-w", "-o", str(self._new(name))]
                 for name in self._recipes.objects(program) if self._is_concerned(name)}
 
-    def link(self, program: str, objects: Mapping[str, Sequence[str]], output: Path) -> list[str]:
+    def link(self, program: str, objects: Sequence[str], output: Path) -> list[str]:
         """The command that links `program` with these objects instead of its own.
 
         One that was in a library stands in front: the library's is then not looked for.
@@ -162,15 +162,26 @@ class Tree:
         source = self._recipes.source(compiled)
         if "-unity" not in source.name:
             return self._here(str(source))
-        text = re.sub(r"#include\s*[<\"](.*?)[>\"]", lambda found: f'#include "{self._here(found[1])}"',
+        text = re.sub(r"#include\s*[<\"](.*?)[>\"]",
+                      lambda found: f'#include "{self._here(found[1])}"',
                       source.read_text("utf-8"))
         copy = self.place / source.name
         copy.write_text(text, "utf-8")
         return str(copy)
 
 
-def run_quietly(command: Sequence[str], directory: Path) -> Optional[str]:
-    """Run a compiler or linker. Returns: None, or what it complained of."""
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True,
-                          errors="replace", stdin=subprocess.DEVNULL, check=False)
-    return None if done.returncode == 0 else done.stderr
+async def make(tree: Tree, directory: Path, program: str, output: Path, flags: Sequence[str],
+               dropped: Sequence[str] = ()) -> bool:
+    """Compile and link a program of a changed tree. Returns: false iff it is not concerned.
+
+    Raises RunError, with what the compiler says, if it cannot be made.
+    """
+    compilations = tree.compilations(program, flags, dropped)
+    if not compilations:
+        return False
+    link = tree.link(program, list(compilations), output)
+    for command in (*compilations.values(), link):
+        outcome = await process.run(command, cwd=directory, env=build.environment())
+        if outcome.status:
+            raise RunError(f"{program} cannot be made with this change", outcome.tail)
+    return True

@@ -7,8 +7,10 @@ fails, in which words, and after how many calls of the heap.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Sequence
@@ -16,12 +18,15 @@ from typing import Optional, Sequence
 from lab import build, process
 
 _ENVIRONMENT = {"CMOCKA_MESSAGE_OUTPUT": "TAP", "ASAN_OPTIONS": "detect_leaks=0"}
+_PATIENCE = 20.0
+"""How many times its processor time a program may take on a machine that has much to do."""
+
 _FAILED = re.compile(r"not ok \d+ - (\S+)")
 _BAILED = re.compile(r"Bail out! (\S+): (.*)")
 _STRAY = re.compile(r" goes wrong on a heap of .*, after (\d+) calls?:")
 _NOISE = re.compile(r"# (?:\S+:\d+: error: Failure!|seed=\d+|not ok .*|\d+ of \d+ failed)")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
-_PLACE = re.compile(r"\S*/(?=(?:mm|tests)/)|\(/\S*\+ADDRESS\) ")
+_PLACE = re.compile(r"\S*/(?=(?:mm|tests)/)|\(/\S*\+ADDRESS\) | \.\./\S*(?= in )")
 _CALLS = re.compile(r"call (\d+):")
 
 
@@ -59,6 +64,16 @@ def of_front_door(name: str, level: str = "") -> Witness:
     return Witness(program, f"arch/host/{program}", ("run=tests",))
 
 
+@dataclass(frozen=True)
+class Testimony:
+    """What a witness said."""
+
+    catches: tuple[Catch, ...]
+    """Every test that failed."""
+    lines: tuple[str, ...]
+    seconds: float
+
+
 class _Listener:
     """Understands what a witness says, line by line: TAP, or the story of an exhaustive test."""
 
@@ -86,6 +101,8 @@ class _Listener:
         elif line.startswith("ERROR: "):
             self._end_test()
             self._said.append(line.removeprefix("ERROR: "))
+        elif line.startswith("error: "):
+            self._add(self._name, line.removeprefix("error: "))
         elif line.startswith("ok "):
             self._end_test()
         elif line.startswith("SUMMARY: "):
@@ -93,18 +110,17 @@ class _Listener:
         elif line.startswith("# ") and not _NOISE.fullmatch(line):
             self._said.append(line[2:])
 
-    def end(self, outcome: process.Outcome) -> list[Catch]:
-        """It says no more. Returns: every test that failed."""
+    def end(self, outcome: process.Outcome) -> None:
+        """It says no more."""
         self._end_test()
         if outcome.status and not self.catches:
             hangs = outcome.stopped or outcome.status in (-signal.SIGXCPU, -signal.SIGKILL)
             self._add(self._name, "it does not come back" if hangs else
                       f"it ends with status {outcome.status}" + self._fault)
-        return self.catches
 
     def _end_test(self) -> None:
         if self._test:
-            said = "; ".join(self._said)
+            said = self._said[0] if self._said else ""
             calls = _CALLS.search(said)
             self._add(self._test, said or "it fails", int(calls[1]) if calls else None)
             self._test = ""
@@ -120,27 +136,28 @@ class _Enough(Exception):
 
 
 async def ask(witness: Witness, program: Path, place: Path, cpu_seconds: int,
-              one_is_enough: bool = False) -> list[Catch]:
-    """Run a witness's program, in the directory `place`. Returns: every test that failed.
+              one_is_enough: bool = False) -> Testimony:
+    """Run a witness's program, in the directory `place`, for so long at most.
 
     With `one_is_enough` the program is ended when the first test has failed.
     """
     listener = _Listener(witness)
+    lines: list[str] = []
+    started = time.monotonic()
 
     def on_line(line: str) -> None:
+        lines.append(line)
         listener.hear(line)
         if one_is_enough and listener.catches:
             raise _Enough
 
-    try:
-        outcome = await process.run(
+    with contextlib.suppress(_Enough):
+        listener.end(await process.run(
             ["/bin/sh", "-c", 'exec "$0" "$@" 2>&1', str(program), *witness.arguments],
             on_line=on_line, cpu_seconds=cpu_seconds, cwd=place,
-            clock=process.Clock(20.0 * cpu_seconds, None),
-            env={**build.environment(), **_ENVIRONMENT})
-    except _Enough:
-        return listener.catches
-    return listener.end(outcome)
+            clock=process.Clock(_PATIENCE * cpu_seconds, None),
+            env={**build.environment(), **_ENVIRONMENT}))
+    return Testimony(tuple(listener.catches), tuple(lines), time.monotonic() - started)
 
 
 def programs(witnesses: Sequence[Witness]) -> list[str]:

@@ -268,11 +268,39 @@ def mistakes(argv: Sequence[str]) -> int:
                        options.jobs or len(os.sched_getaffinity(0)))
 
 
+def mutate(argv: Sequence[str]) -> int:
+    """Change heaps at many places, one at a time, and count what no test notices."""
+    parser = _Parser(prog="heaplab mutate", allow_abbrev=False,
+                     description="Change a heap's code in small ways, one at a time, and try its"
+                     " tests on each: which changes does none notice? Takes an hour for all; what"
+                     " was found is kept, and the next run goes on from there.")
+    parser.add_argument("strategies", nargs="*", metavar="STRATEGY", help="(default: all)")
+    parser.add_argument("--sample", type=_count, metavar="N",
+                        help="so many changes of each file (default: all that there are)")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
+                        help="of the sample (default: %(default)s)")
+    parser.add_argument("--update", action="store_true",
+                        help="write what is found into docs/mutation.md")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="changes at the same time (default: one for each core)")
+    options = parser.parse_args(argv)
+    if options.update and options.strategies:
+        raise InputError("--update writes the whole table: name no strategies")
+    from lab import mutate as command  # needs rich and clang, which --help does not
+    strategies = build.strategies()
+    if unknown := [name for name in options.strategies if name not in strategies]:
+        raise InputError(f"there is no strategy {unknown[0]!r}; choose from:"
+                         f" {', '.join(strategies)}")
+    return command.run(options.strategies or strategies, options.sample, options.seed,
+                       options.jobs or len(os.sched_getaffinity(0)), options.update)
+
+
 COMMANDS = {
     "compare": compare,
     "answer": answer,
     "misuse": misuse,
     "mistakes": mistakes,
+    "mutate": mutate,
     "test": test,
     "fuzz": fuzz,
     "new": new,

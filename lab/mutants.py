@@ -10,7 +10,8 @@ larger, conditions negated, statements left out. Only the bodies of functions ar
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Iterator, Sequence
 
@@ -47,11 +48,14 @@ class Mutant:
     before: str
     """The line, or lines, that the change is in, without what is around them."""
     after: str
+    nth: int = 1
+    """Of those in its function that look the same."""
 
     @property
     def key(self) -> str:
         """What it is known by as long as its function is not changed."""
-        return f"{self.file} {self.function}: {self.before} -> {self.after}"
+        again = f" ({self.nth})" if self.nth > 1 else ""
+        return f"{self.file} {self.function}: {self.before} -> {self.after}{again}"
 
     def applied(self, text: str) -> str:
         """The file's text with the change."""
@@ -91,7 +95,17 @@ def of_file(file: str, unit: str, flags: Sequence[str] = ()) -> list[Mutant]:
             walker.function = cursor.spelling
             walker.walk(cursor)
     unique = {(one.offset, one.old, one.new): one for one in walker.found}
-    return sorted(unique.values(), key=lambda one: (one.offset, one.old, one.new))
+    return _numbered(sorted(unique.values(), key=lambda one: (one.offset, one.old, one.new)))
+
+
+def _numbered(found: Sequence[Mutant]) -> list[Mutant]:
+    """The mutants, those that look the same told apart."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for one in found:
+        seen[one.key] += 1
+        numbered.append(replace(one, nth=seen[one.key]))
+    return numbered
 
 
 class _Walker:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Callable, Iterable, Mapping, Optional, Sequence
 
 from lab import ROOT, build, mutants, process, results, variant, witness
-from lab.errors import InputError, Interrupted, LabError, RunError
+from lab.errors import InputError, Interrupted, LabError
 from lab.mutants import Mutant
 
 EXPLANATIONS = ROOT / "tests" / "mutants.txt"
@@ -77,24 +77,18 @@ class Bench:
         self._strategy = strategy
         self._text = (ROOT / file).read_text("utf-8")
         self._tree = variant.Tree(recipes, place / "tree", file, strategy, strategies)
-        self._original: Optional[dict[str, bytes]] = None
+        self._original: Optional[list[bytes]] = None
 
-    async def begin(self) -> None:
-        """Compile the original, to know a mutant that is none."""
-        self._tree.write(self._text)
-        self._original = await self._objects()
-
-    async def _objects(self) -> dict[str, bytes]:
-        """The strategy's code as the kernel's programs have it, by object."""
-        code = {}
+    async def _is_the_same(self, text: str) -> bool:
+        """Whether this text is compiled to the very code of the original."""
         program = witness.of_front_door(self._strategy).program
-        for name, command in self._tree.compilations(program, _QUICK, _QUICK_DROPS).items():
-            outcome = await process.run(command, cwd=self._recipes.directory,
-                                        env=build.environment())
-            if outcome.status:
-                raise RunError("it is no C", outcome.tail)
-            code[name] = Path(command[-1]).read_bytes()
-        return code
+        if self._original is None:
+            self._tree.write(self._text)
+            self._original = await variant.compile_only(
+                self._tree, self._recipes.directory, program, _QUICK, _QUICK_DROPS)
+        self._tree.write(text)
+        return self._original == await variant.compile_only(
+            self._tree, self._recipes.directory, program, _QUICK, _QUICK_DROPS)
 
     async def _catch(self, one: witness.Witness,
                      dropped: Sequence[str]) -> Optional[witness.Catch]:
@@ -110,16 +104,19 @@ class Bench:
         def verdict(outcome: str, message: str = "") -> Verdict:
             return Verdict(mutant.key, mutant.file, mutant.kind, outcome, message)
 
-        self._tree.write(mutant.applied(self._text))
-        try:
-            if await self._objects() == self._original:
-                return verdict(SAME)
-        except RunError:
-            return verdict(NO_CODE)
+        text = mutant.applied(self._text)
+        self._tree.write(text)
         witnesses = witness.of_strategy(self._strategy)
-        for one, dropped in [*((one, _QUICK_DROPS) for one in witnesses),
-                             *((one, ()) for one in witnesses[:2])]:
-            if catch := await self._catch(one, dropped):
+        try:
+            for one in witnesses:
+                if catch := await self._catch(one, _QUICK_DROPS):
+                    return verdict(catch.test, catch.message)
+        except variant.CompileError:
+            return verdict(NO_CODE)
+        if await self._is_the_same(text):
+            return verdict(SAME)
+        for one in witnesses[:2]:
+            if catch := await self._catch(one, ()):
                 return verdict(catch.test, catch.message)
         return verdict(SURVIVES)
 
@@ -235,7 +232,6 @@ def try_all(strategies: Sequence[str], directory: Path, sample: Optional[int], s
         owners = work[job][1]
         with tempfile.TemporaryDirectory(prefix="mutants-") as name:
             bench = Bench(recipes, Path(name), batch[0].file, strategy, known)
-            await bench.begin()
             for number, mutant in enumerate(batch):
                 verdict = await bench.attempt(mutant)
                 before = verdicts.get((mutant.file, mutant.offset, mutant.new))

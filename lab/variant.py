@@ -170,18 +170,35 @@ class Tree:
         return str(copy)
 
 
+class CompileError(RunError):
+    """A change that is no C."""
+
+
 async def make(tree: Tree, directory: Path, program: str, output: Path, flags: Sequence[str],
                dropped: Sequence[str] = ()) -> bool:
     """Compile and link a program of a changed tree. Returns: false iff it is not concerned.
 
-    Raises RunError, with what the compiler says, if it cannot be made.
+    Raises CompileError, with what the compiler says, if the change is no C.
     """
     compilations = tree.compilations(program, flags, dropped)
     if not compilations:
         return False
-    link = tree.link(program, list(compilations), output)
-    for command in (*compilations.values(), link):
-        outcome = await process.run(command, cwd=directory, env=build.environment())
-        if outcome.status:
-            raise RunError(f"{program} cannot be made with this change", outcome.tail)
+    for command in compilations.values():
+        await _run(command, directory, CompileError)
+    await _run(tree.link(program, list(compilations), output), directory, RunError)
     return True
+
+
+async def compile_only(tree: Tree, directory: Path, program: str, flags: Sequence[str],
+                       dropped: Sequence[str]) -> list[bytes]:
+    """The objects that a program of a changed tree gets anew."""
+    commands = list(tree.compilations(program, flags, dropped).values())
+    for command in commands:
+        await _run(command, directory, CompileError)
+    return [Path(command[-1]).read_bytes() for command in commands]
+
+
+async def _run(command: Sequence[str], directory: Path, error: type[RunError]) -> None:
+    outcome = await process.run(command, cwd=directory, env=build.environment())
+    if outcome.status:
+        raise error("with this change it cannot be made", outcome.tail)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Callable, Iterable, Optional, Sequence
 
 from lab import ROOT, build, process, results, variant, witness
-from lab.errors import InputError, Interrupted, LabError, RunError
+from lab.errors import InputError, RunError, status_of
 
 GALLERY = ROOT / "tests" / "mistakes"
 DOCUMENT = ROOT / "docs" / "mistakes.md"
@@ -289,19 +289,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     parser.add_argument("strategies", nargs="+", metavar="STRATEGY", help="that it builds")
     options = parser.parse_args(argv)
-    try:
+
+    def work() -> int:
         entries = [one for one in gallery() if one.strategy in options.strategies]
-        cases = commit_all(entries, options.build, options.jobs)
-        verify(cases)
-        print(f"{len(cases)} mistakes, each caught")
-    except LabError as error:
-        print(f"error: {error.message}")
-        for line in error.log:
-            print(f"    {line}")
-        return error.status
-    except Interrupted as stop:
-        return stop.status
-    return 0
+        verify(commit_all(entries, options.build, options.jobs))
+        print(f"{len(entries)} mistakes, each caught")
+        return 0
+
+    return status_of(work)
 
 
 if __name__ == "__main__":

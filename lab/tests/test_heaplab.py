@@ -213,7 +213,7 @@ class Heaplab(unittest.TestCase):
     def test_an_unknown_command_is_one_line(self) -> None:
         self.assertEqual(self.run_it("frobnicate"), (
             2, "", "heaplab: error: there is no command 'frobnicate'; the commands are:"
-            " compare, answer, misuse, test, fuzz, new, help\n"))
+            " compare, answer, misuse, mistakes, mutate, test, fuzz, new, help\n"))
 
     def test_it_works_through_links_from_anywhere(self) -> None:
         (self.tree / "pkg-a").touch()

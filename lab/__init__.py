@@ -18,7 +18,8 @@ Modules, from the bottom up:
 - `answer`: the chapters on what is naive about the naive heap;
 - `variant`, `witness`: programs made anew with one file changed, and what their tests say;
 - `mistakes`: the gallery of classic mistakes;
-- `mutants`, `mutate`: small changes of every kind, and which of them no test notices;
+- `mutants`, `verdicts`, `mutate`: small changes of every kind, and which of them no test
+  notices;
 - `compare`, `__main__`: the commands.
 """
 

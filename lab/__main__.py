@@ -274,7 +274,9 @@ def mutate(argv: Sequence[str]) -> int:
                      description="Change a heap's code in small ways, one at a time, and try its"
                      " tests on each: which changes does none notice? Takes an hour for all; what"
                      " was found is kept, and the next run goes on from there.")
-    parser.add_argument("strategies", nargs="*", metavar="STRATEGY", help="(default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help="a strategy, 'heap' for the front door, or 'heap_check' (default:"
+                        " all)")
     parser.add_argument("--sample", type=_count, metavar="N",
                         help="so many changes of each file (default: all that there are)")
     parser.add_argument("--seed", type=_seed, default=1, metavar="N",
@@ -284,14 +286,14 @@ def mutate(argv: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=_workers, metavar="N",
                         help="changes at the same time (default: one for each core)")
     options = parser.parse_args(argv)
-    if options.update and options.strategies:
-        raise InputError("--update writes the whole table: name no strategies")
+    if options.update and options.names:
+        raise InputError("--update writes the whole table: give no names")
     from lab import mutate as command  # needs rich and clang, which --help does not
-    strategies = build.strategies()
-    if unknown := [name for name in options.strategies if name not in strategies]:
-        raise InputError(f"there is no strategy {unknown[0]!r}; choose from:"
-                         f" {', '.join(strategies)}")
-    return command.run(options.strategies or strategies, options.sample, options.seed,
+    names = [*build.strategies(), *command.PARTS]
+    if unknown := [name for name in options.names if name not in names]:
+        raise InputError(f"there is nothing called {unknown[0]!r} to change; choose from:"
+                         f" {', '.join(names)}")
+    return command.run(options.names or names, options.sample, options.seed,
                        options.jobs or len(os.sched_getaffinity(0)), options.update)
 
 

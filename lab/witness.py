@@ -40,6 +40,11 @@ class Witness:
     """Its file in the build directory."""
     arguments: tuple[str, ...] = ()
 
+    @property
+    def is_sanitized(self) -> bool:
+        """Whether the build makes it with sanitizers."""
+        return self.program.startswith("tests/")
+
 
 @dataclass(frozen=True)
 class Catch:

@@ -6,10 +6,10 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from lab import ROOT, mutants, mutate
+from lab import ROOT, mutants, mutate, verdicts
 from lab.errors import InputError
 from lab.mutants import Mutant
-from lab.mutate import SAME, SURVIVES, Ledger, Verdict
+from lab.verdicts import SAME, SURVIVES, Ledger, Verdict
 from lab.tests.support import temporary_directory
 
 SOURCE = """/* a < b is a comment */
@@ -70,17 +70,24 @@ class Changes(unittest.TestCase):
 class Samples(unittest.TestCase):
 
     def test_the_same_seed_chooses_the_same_and_a_larger_sample_has_all_of_a_smaller(self) -> None:
-        small, again, large = (mutate.chosen("mm/bitmap.c", "bitmap", count, 3)
-                               for count in (5, 5, 12))
+        (subject, *_) = mutate.subjects(["bitmap"])
+        small, again, large = (mutate.chosen(subject, count, 3) for count in (5, 5, 12))
         self.assertEqual(small, again)
         self.assertEqual(len(small), 5)
         self.assertLess(set(small), set(large))
 
     def test_a_header_is_tried_with_every_strategy_that_includes_it(self) -> None:
-        found = mutate.subjects(["bitmap", "tlsf", "half-fit", "best-fit"])
+        found = {one.file: [name for name, _ in one.owners] for one in
+                 mutate.subjects(["bitmap", "tlsf", "half-fit", "best-fit"])}
         self.assertEqual(found["mm/byte_map.h"], ["bitmap", "best-fit"])
         self.assertEqual(found["mm/tagged_block.h"], ["tlsf", "half-fit"])
         self.assertNotIn("mm/heap_strategy.h", found)
+
+    def test_the_front_door_and_the_check_can_be_asked_for(self) -> None:
+        for name, file in (("heap", "mm/heap.c"), ("heap_check", "mm/heap_check.c")):
+            (subject, *_) = mutate.subjects([name])
+            self.assertEqual(subject.file, file)
+            self.assertTrue(mutate.chosen(subject, 3, 1))
 
 
 def a_mutant(file: str = "mm/bitmap.c") -> Mutant:
@@ -103,7 +110,7 @@ class Ledgers(unittest.TestCase):
         root = self.enterContext(temporary_directory())
         (root / "mm").mkdir()
         (root / "mm" / "x.c").write_text("int a = 1;")
-        with mock.patch.object(mutate, "ROOT", root):
+        with mock.patch.object(verdicts, "ROOT", root):
             ledger = Ledger(None)
             ledger.note(a_mutant("mm/x.c"), Verdict("k", "mm/x.c", "constant", SURVIVES))
             self.assertIsNotNone(ledger.find(a_mutant("mm/x.c")))
@@ -122,7 +129,7 @@ class Survivors(unittest.TestCase):
     def explain(self, text: str) -> dict[str, str]:
         path = Path(self.enterContext(temporary_directory())) / "mutants.txt"
         path.write_text(text)
-        return mutate.explanations(path)
+        return verdicts.explanations(path)
 
     def test_keys_share_the_reason_below_them(self) -> None:
         reason = "It makes no difference."
@@ -135,17 +142,17 @@ class Survivors(unittest.TestCase):
             self.explain("a -> b\n")
 
     def test_a_row_counts_mutants_only_and_tells_explained_from_not(self) -> None:
-        verdicts = [Verdict("a", "mm/x.c", "logic", outcome) for outcome in
-                    ("strategy-x: t", "exhaustive-x", SAME, SURVIVES)]
-        verdicts.append(Verdict("b", "mm/x.c", "logic", SURVIVES))
-        (row, whole) = mutate.rows(verdicts, {"a": "no difference"})
+        found = [Verdict("a", "mm/x.c", "logic", outcome) for outcome in
+                 ("strategy-x: t", "exhaustive-x", SAME, SURVIVES)]
+        found.append(Verdict("b", "mm/x.c", "logic", SURVIVES))
+        (row, whole) = verdicts.rows(found, {"a": "no difference"})
         self.assertEqual(row, ["`mm/x.c`", "4", "2", "50.0 %", "1", "1", "0", "1", "1"])
         self.assertEqual(whole[1:], row[1:])
 
     def test_every_survivor_is_shown_under_its_reason(self) -> None:
-        verdicts = [Verdict("a", "mm/x.c", "logic", SURVIVES),
-                    Verdict("b", "mm/x.c", "logic", SURVIVES)]
-        shown = mutate.as_markdown(verdicts, {"a": "No difference"})
+        found = [Verdict("a", "mm/x.c", "logic", SURVIVES),
+                 Verdict("b", "mm/x.c", "logic", SURVIVES)]
+        shown = verdicts.as_markdown(found, {"a": "No difference"})
         self.assertIn("**No difference**\n\n- `a`\n", shown)
         self.assertIn("**Not explained**\n\n- `b`\n", shown)
 
@@ -153,7 +160,7 @@ class Survivors(unittest.TestCase):
 class Explanations(unittest.TestCase):
 
     def test_each_is_of_a_file_that_there_is(self) -> None:
-        for key in mutate.explanations():
+        for key in verdicts.explanations():
             self.assertTrue((ROOT / key.partition(" ")[0]).is_file(), key)
             self.assertIn(" -> ", key)
 

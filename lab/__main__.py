@@ -282,7 +282,7 @@ def mutate(argv: Sequence[str]) -> int:
     parser.add_argument("--seed", type=_seed, default=1, metavar="N",
                         help="of the sample (default: %(default)s)")
     parser.add_argument("--update", action="store_true",
-                        help="write what is found into docs/mutation.md")
+                        help="write all that was found, now and earlier, into docs/mutation.md")
     parser.add_argument("--jobs", type=_workers, metavar="N",
                         help="changes at the same time (default: one for each core)")
     options = parser.parse_args(argv)

@@ -224,12 +224,26 @@ def run(names: Sequence[str], sample: Optional[int], seed: int, workers: int,
     reasons = explanations()
     programs = build.Build(1024, hardening="check")
     programs.prepare(needed(names), say)
-    verdicts = try_all(names, programs.directory, sample, seed, workers, Ledger(KEPT))
-    unexplained = report(verdicts, reasons, say)
+    ledger = Ledger(KEPT)
+    verdicts = try_all(names, programs.directory, sample, seed, workers, ledger)
+    unexplained = report(verdicts, totals(names), reasons, say)
     if is_update:
-        results.write_files({DOCUMENT: placed(DOCUMENT.read_text("utf-8"), verdicts, reasons)})
+        update(names, ledger)
         say(f"{DOCUMENT.relative_to(ROOT)} written")
     return 1 if unexplained else 0
+
+
+def totals(names: Sequence[str]) -> dict[str, int]:
+    """How many changes there are of each file."""
+    return {one.file: len(chosen(one, None, 0)) for one in subjects(names)}
+
+
+def update(names: Sequence[str], ledger: Ledger) -> None:
+    """Write all that is known of today's sources into the document."""
+    known = [verdict for subject in subjects(names) for mutant in chosen(subject, None, 0)
+             if (verdict := ledger.find(mutant))]
+    text = placed(DOCUMENT.read_text("utf-8"), known, totals(names), explanations())
+    results.write_files({DOCUMENT: text})
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -249,7 +263,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         reasons = explanations()
         verdicts = try_all(options.strategies, options.build, options.sample, options.seed,
                            options.jobs, Ledger(None))
-        report(verdicts, reasons, print)
+        report(verdicts, totals(options.strategies), reasons, print)
         counted = [one for one in verdicts if one.counts and one.key not in reasons]
         killed = sum(one.outcome != SURVIVES for one in counted)
         print(f"{killed} of {len(counted)} mutants killed, those left out that are explained")

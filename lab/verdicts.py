@@ -101,34 +101,37 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
-def _row(name: str, verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> list[str]:
+def _row(name: str, verdicts: Sequence[Verdict], of: int,
+         reasons: Mapping[str, str]) -> list[str]:
     counted = [one for one in verdicts if one.counts]
     by = Counter(one.witness for one in counted)
     alive = [one for one in counted if one.outcome == SURVIVES]
     explained = sum(one.key in reasons for one in alive)
-    return [name, str(len(counted)), str(len(counted) - len(alive)),
-            _share(len(counted) - len(alive), len(counted)),
+    killed = len(counted) - len(alive)
+    return [name, *map(str, (of, len(verdicts), len(counted), killed)),
+            _share(killed, len(counted)),
             *(str(sum(by[kind] for kind in kinds)) for kinds in _WITNESSES),
             str(explained), str(len(alive) - explained)]
 
 
 _WITNESSES = (("strategy", "heap", "oracle"), ("exhaustive",), ("host",))
-HEADINGS = ("file", "mutants", "killed", "share", "cases", "every sequence", "self-tests",
+HEADINGS = ("file", "changes", "tried", "mutants", "killed", "share", "cases", "every sequence", "self-tests",
             "explained", "not explained")
 
 
-def rows(verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> list[list[str]]:
-    """A row for each file, and one for all."""
-    files = list(dict.fromkeys(one.file for one in verdicts))
-    lines = [_row(f"`{file}`", [one for one in verdicts if one.file == file], reasons)
-             for file in files]
-    return [*lines, _row("**all**", verdicts, reasons)]
+def rows(verdicts: Sequence[Verdict], totals: Mapping[str, int],
+         reasons: Mapping[str, str]) -> list[list[str]]:
+    """A row for each file, and one for all; `totals`: how many changes of a file there are."""
+    lines = [_row(f"`{file}`", [one for one in verdicts if one.file == file], of, reasons)
+             for file, of in totals.items()]
+    return [*lines, _row("**all**", verdicts, sum(totals.values()), reasons)]
 
 
-def as_markdown(verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> str:
+def as_markdown(verdicts: Sequence[Verdict], totals: Mapping[str, int],
+                reasons: Mapping[str, str]) -> str:
     """The table of files, and below it the survivors with their reasons."""
     lines = [f"| {' | '.join(HEADINGS)} |", "|---|" + "--:|" * (len(HEADINGS) - 1)]
-    lines += [f"| {' | '.join(row)} |" for row in rows(verdicts, reasons)]
+    lines += [f"| {' | '.join(row)} |" for row in rows(verdicts, totals, reasons)]
     for reason, group in _by_reason(verdicts, reasons).items():
         lines += ["", f"**{reason}**", "", *(f"- `{key}`" for key in group)]
     return "\n".join(lines) + "\n"
@@ -142,9 +145,10 @@ def _by_reason(verdicts: Iterable[Verdict], reasons: Mapping[str, str]) -> dict[
     return groups
 
 
-def placed(document: str, verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> str:
+def placed(document: str, verdicts: Sequence[Verdict], totals: Mapping[str, int],
+           reasons: Mapping[str, str]) -> str:
     """The text of a document with tables and survivors in their place."""
-    shown = as_markdown(verdicts, reasons)
+    shown = as_markdown(verdicts, totals, reasons)
     text, count = _PLACE.subn(lambda found: f"{found[1]}\n{shown}{found[2]}", document)
     if count != 1:
         raise InputError("the document has no place for the table: '<!-- mutants -->' on a line,"
@@ -152,14 +156,16 @@ def placed(document: str, verdicts: Sequence[Verdict], reasons: Mapping[str, str
     return text
 
 
-def report(verdicts: Sequence[Verdict], reasons: Mapping[str, str],
+def report(verdicts: Sequence[Verdict], totals: Mapping[str, int], reasons: Mapping[str, str],
            say: Callable[[str], None]) -> list[str]:
     """Print a table; returns the keys of survivors that nobody has explained."""
+    from rich import box
     from rich.console import Console
-    from rich.table import Table
-    table = Table(*HEADINGS)
-    for row in rows(verdicts, reasons):
-        table.add_row(*(cell.strip("`*") for cell in row))
+    from rich.table import Column, Table
+    table = Table(HEADINGS[0], *(Column(name, justify="right") for name in HEADINGS[1:]),
+                  box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for row in rows(verdicts, totals, reasons):
+        table.add_row(*(cell.strip("`*").removeprefix("mm/") for cell in row))
     Console(width=100).print(table)
     unexplained = _by_reason(verdicts, reasons).get("Not explained", [])
     for key in unexplained:

@@ -145,14 +145,14 @@ class Survivors(unittest.TestCase):
         found = [Verdict("a", "mm/x.c", "logic", outcome) for outcome in
                  ("strategy-x: t", "exhaustive-x", SAME, SURVIVES)]
         found.append(Verdict("b", "mm/x.c", "logic", SURVIVES))
-        (row, whole) = verdicts.rows(found, {"a": "no difference"})
-        self.assertEqual(row, ["`mm/x.c`", "4", "2", "50.0 %", "1", "1", "0", "1", "1"])
+        (row, whole) = verdicts.rows(found, {"mm/x.c": 9}, {"a": "no difference"})
+        self.assertEqual(row, ["`mm/x.c`", "9", "5", "4", "2", "50.0 %", "1", "1", "0", "1", "1"])
         self.assertEqual(whole[1:], row[1:])
 
     def test_every_survivor_is_shown_under_its_reason(self) -> None:
         found = [Verdict("a", "mm/x.c", "logic", SURVIVES),
                  Verdict("b", "mm/x.c", "logic", SURVIVES)]
-        shown = verdicts.as_markdown(found, {"a": "No difference"})
+        shown = verdicts.as_markdown(found, {"mm/x.c": 9}, {"a": "No difference"})
         self.assertIn("**No difference**\n\n- `a`\n", shown)
         self.assertIn("**Not explained**\n\n- `b`\n", shown)
 

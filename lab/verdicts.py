@@ -60,8 +60,18 @@ def explanations(path: Path = EXPLANATIONS) -> dict[str, str]:
     return reasons
 
 
+def _hash(paths: Iterable[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(path.read_bytes())
+    return whole.hexdigest()[:16]
+
+
 class Ledger:
-    """Verdicts kept in a file, each as long as the file that it is about stays the same."""
+    """Verdicts kept in a file, each as long as the file that it is about stays the same.
+
+    Who survived does so as long as the tests stay the same, too.
+    """
 
     def __init__(self, path: Optional[Path]) -> None:
         self._path = path
@@ -72,20 +82,26 @@ class Ledger:
             except ValueError as error:
                 raise InputError(f"{path} is no list of verdicts: {error}; remove it") from error
         self._new = 0
+        self._tests = _hash(sorted([*(ROOT / "tests").glob("*.[ch]"),
+                                    *(ROOT / "tests" / "exhaustive").glob("*.[ch]"),
+                                    *(ROOT / "kernel").glob("heap_tests.c")]))
 
     @staticmethod
     def _place(mutant: Mutant) -> str:
-        text = (ROOT / mutant.file).read_bytes()
-        return f"{hashlib.sha256(text).hexdigest()[:16]} {mutant.offset} {mutant.old} {mutant.new}"
+        return f"{_hash([ROOT / mutant.file])} {mutant.offset} {mutant.old} {mutant.new}"
 
     def find(self, mutant: Mutant) -> Optional[Verdict]:
         """What is known of a mutant."""
         known = self._verdicts.get(self._place(mutant))
-        return Verdict(**{**known, "key": mutant.key}) if known else None
+        if known is None or known.get("tests", self._tests) != self._tests:
+            return None
+        values = {name: value for name, value in known.items() if name != "tests"}
+        return Verdict(**{**values, "key": mutant.key})
 
     def note(self, mutant: Mutant, verdict: Verdict) -> None:
         """Keep a verdict; written every now and then."""
-        self._verdicts[self._place(mutant)] = asdict(verdict)
+        tests = {"tests": self._tests} if verdict.outcome == SURVIVES else {}
+        self._verdicts[self._place(mutant)] = {**asdict(verdict), **tests}
         self._new += 1
         if self._new % 20 == 0:
             self.write()
@@ -115,8 +131,8 @@ def _row(name: str, verdicts: Sequence[Verdict], of: int,
 
 
 _WITNESSES = (("strategy", "heap", "oracle"), ("exhaustive",), ("host",))
-HEADINGS = ("file", "changes", "tried", "mutants", "killed", "share", "cases", "every sequence", "self-tests",
-            "explained", "not explained")
+HEADINGS = ("file", "changes", "tried", "mutants", "killed", "share", "cases", "every sequence",
+            "self-tests", "explained", "not explained")
 
 
 def rows(verdicts: Sequence[Verdict], totals: Mapping[str, int],

@@ -117,6 +117,14 @@ class Ledgers(unittest.TestCase):
             (root / "mm" / "x.c").write_text("int b = 1;")
             self.assertIsNone(ledger.find(a_mutant("mm/x.c")))
 
+    def test_a_survivor_is_tried_again_when_the_tests_have_changed(self) -> None:
+        for outcome, is_known in ((SURVIVES, False), ("strategy-bitmap: x", True)):
+            ledger = Ledger(None)
+            ledger.note(a_mutant(), Verdict("k", "mm/bitmap.c", "constant", outcome))
+            self.assertIsNotNone(ledger.find(a_mutant()))
+            ledger._tests = "others"
+            self.assertEqual(ledger.find(a_mutant()) is not None, is_known)
+
     def test_a_file_that_is_no_list_of_verdicts_is_named(self) -> None:
         self.path.parent.mkdir()
         self.path.write_text("{")

@@ -105,14 +105,14 @@ class Cases(unittest.TestCase):
         (said,) = self.case(witness.Catch("exhaustive-bitmap", "it is red")).complaints()
         self.assertIn("but says: it is red", said)
 
-    def test_a_row_of_the_document_is_compared_but_for_its_time(self) -> None:
+    def test_a_row_of_the_document_is_compared_but_for_time_and_tests(self) -> None:
         case = self.case(witness.Catch("exhaustive-bitmap", "a block is lost", 3))
         document = self.enterContext(temporary_directory()) / "mistakes.md"
         table = mistakes.as_markdown([case])
         gallery = self.enterContext(temporary_directory())
         (gallery / "too-short.patch").touch()
         with mock.patch.object(mistakes, "GALLERY", gallery):
-            for row, count in ((table, 0), (table.replace("500 ms", "7 ms"), 0),
+            for row, count in ((table, 0), (table.replace("500 ms | 1", "7 ms | 9"), 0),
                                (table.replace("| 3 |", "| 4 |"), 1), ("", 2)):
                 document.write_text(f"<!-- mistakes -->\n{row}<!-- end of mistakes -->\n")
                 self.assertEqual(len(mistakes.differences([case], Path(document))), count, row)

@@ -36,7 +36,6 @@ _OF_ONE_RUN = re.compile(r"\d+ ms \| \d+")
 """Times are one machine's, and each new test may catch old mistakes, too."""
 
 
-
 @dataclass(frozen=True)
 class Expectation:
     """Who has to catch a mistake, and what has to be said of it."""

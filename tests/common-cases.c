@@ -123,6 +123,24 @@ static void resize_refuses_sizes_near_4_gib(void **state)
     host_heap_delete(host);
 }
 
+/* It holds so much already: whatever the strategy, there is nothing to be done. */
+static void resize_to_what_is_usable_succeeds(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
+    for (uint32_t size = 1; size <= 6000; size += 1 + size / 8) {
+        void *block = tested_strategy->alloc(&host->heap, size, HEAP_ALIGNMENT_BYTES);
+        assert_non_null(block);
+        uint32_t usable = tested_strategy->usable(&host->heap, block);
+        if (!tested_strategy->resize(&host->heap, block, usable) ||
+            tested_strategy->usable(&host->heap, block) != usable)
+            fail_msg("a block of %u usable bytes was resized to just as many, in vain", usable);
+        tested_strategy->free(&host->heap, block);
+    }
+    host_heap_assert_sound(host, "resizing blocks to what they are");
+    host_heap_delete(host);
+}
+
 /* Tries all addresses of the region, and 200 below and above. */
 static void assert_only_block_is_known(struct host_heap *host, const uint8_t *block)
 {
@@ -262,6 +280,7 @@ static const struct CMUnitTest tests[] = {
 
 static const struct CMUnitTest resizing_tests[] = {
     cmocka_unit_test(resize_refuses_sizes_near_4_gib),
+    cmocka_unit_test(resize_to_what_is_usable_succeeds),
 };
 
 static const struct CMUnitTest validating_tests[] = {
@@ -269,5 +288,5 @@ static const struct CMUnitTest validating_tests[] = {
 };
 
 const struct cases common_cases = {tests, sizeof(tests) / sizeof(tests[0])};
-const struct cases resizing_cases = {resizing_tests, 1};
+const struct cases resizing_cases = {resizing_tests, 2};
 const struct cases validating_cases = {validating_tests, 1};

@@ -12,6 +12,7 @@
 
 #include "../mm/heap.h"
 #include "../mm/heap_check.h"
+#include "../mm/heap_stats.h"
 #include "../mm/heap_strategy.h"
 #include "format.h"
 #include "random.h"
@@ -788,6 +789,15 @@ static const char *resize(uint32_t slot, uint32_t bytes, uint32_t count)
     return wrong;
 }
 
+/* Where a block moved, its old place must be free again. */
+static const char *not_so_many_live(uint32_t blocks)
+{
+    uint32_t live = measure().live_blocks;
+    if (live == blocks || has_trait(HEAP_NEVER_FREES))
+        return NULL;
+    return SAY("after krealloc there are %u live blocks; expected %u", live, blocks);
+}
+
 /* Once with free memory behind the block, once with a neighbour there. */
 static const char *resize_through(const uint32_t *sizes, uint32_t count, bool neighbour)
 {
@@ -801,6 +811,8 @@ static const char *resize_through(const uint32_t *sizes, uint32_t count, bool ne
             wrong = pattern_lost(&held[1], held[1].bytes, "krealloc of its neighbour");
         if (wrong == NULL)
             wrong = broken_after("krealloc");
+        if (wrong == NULL)
+            wrong = not_so_many_live(neighbour ? 2 : 1);
     }
     for (uint32_t slot = 0; slot < (neighbour ? 2U : 1U) && wrong == NULL; slot++)
         wrong = let_go(slot);
@@ -1011,6 +1023,114 @@ static const char *test_starts_anew(uint32_t seed)
     return wrong != NULL ? wrong : broken_after("kinitHeap() on a full heap");
 }
 
+/* --- what is counted ------------------------------------------------------------------ */
+
+static const char *miscounted(const char *what, uint32_t count, uint32_t expected)
+{
+    if (count == expected)
+        return NULL;
+    return SAY("heap_stats() counts %u %s; expected %u", count, what, expected);
+}
+
+static const char *misuse_in_each_way(void)
+{
+    uint8_t *outside = region_start() - UNIT_BYTES;
+    const char *wrong = miscounted("misuses after right calls", heap_stats().misuses, 0);
+    kfree(outside);
+    if (wrong == NULL)
+        wrong = miscounted("misuses after a wrong kfree", heap_stats().misuses, 1);
+    (void)ksize(outside);
+    if (wrong == NULL)
+        wrong = miscounted("misuses after a wrong ksize", heap_stats().misuses, 2);
+    void *moved = krealloc(outside, 50);
+    if (wrong == NULL && moved != NULL)
+        wrong = SAY("krealloc(%p, 50), an address below the heap, returned %p; expected NULL",
+                    (void *)outside, moved);
+    return wrong != NULL ? wrong
+                         : miscounted("misuses after a wrong krealloc", heap_stats().misuses, 3);
+}
+
+static const char *test_counts(uint32_t seed)
+{
+    start(seed);
+    if (__builtin_memcmp(kheap_hardening(), "off", 4) == 0)
+        return kheap_hardening_bytes() == 0
+                   ? SAY("SKIP nothing is counted with hardening off")
+                   : SAY("hardening is off, but takes %u bytes", kheap_hardening_bytes());
+    const char *wrong = hold(0, 100);
+    if (wrong == NULL)
+        wrong = hold(1, 200);
+    for (uint32_t slot = 0; slot < 2 && wrong == NULL; slot++)
+        wrong = ksize(held[slot].address) == 0 ? "ksize() of a live block is 0" : let_go(slot);
+    if (wrong == NULL && kmalloc(region_bytes() + 1) != NULL)
+        wrong = "kmalloc() of more than the region returned an address; expected NULL";
+    if (wrong == NULL)
+        wrong = hold(0, 2000);
+    if (wrong == NULL && kmalloc(region_bytes() - 1000) != NULL)
+        wrong = "kmalloc() of more than is free returned an address; expected NULL";
+    struct heap_status status = heap_stats();
+    if (wrong == NULL)
+        wrong = miscounted("live blocks at most", status.peak_live_blocks, 2);
+    if (wrong == NULL)
+        wrong = miscounted("requests too large", status.failures[HEAP_FAILURE_TOO_LARGE], 1);
+    if (wrong == NULL)
+        wrong = miscounted("requests of more than is free",
+                           status.failures[HEAP_FAILURE_EXHAUSTED], 1);
+    if (wrong == NULL && kheap_hardening_bytes() == 0)
+        wrong = "hardening is on, but takes no memory";
+    return wrong != NULL ? wrong : misuse_in_each_way();
+}
+
+/* Makes so many requests. Returns: bit i is set iff number i failed. */
+static uint32_t failing_requests(const struct heap_failing *failing, uint32_t count)
+{
+    uint32_t failed = 0;
+    kinitHeap();
+    heap_fail(failing);
+    for (uint32_t i = 0; i < count; i++)
+        failed |= (uint32_t)(kmalloc(16) == NULL) << i;
+    return failed;
+}
+
+static const char *fails_on_purpose(void)
+{
+    static const struct {
+        struct heap_failing failing; /* skip, interval, percent, times, seed */
+        uint32_t failed;             /* bit i: of eight requests, number i */
+    } rows[] = {
+        {{2, 1, 100, 1, 0}, 0x04}, {{2, 1, 100, 0, 0}, 0xFC}, {{1, 3, 100, 0, 0}, 0x92},
+        {{0, 1, 100, 2, 0}, 0x03}, {{0, 1, 0, 0, 0}, 0x00},
+    };
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint32_t failed = failing_requests(&rows[i].failing, 8);
+        uint32_t on_purpose = heap_stats().failures[HEAP_FAILURE_ON_PURPOSE];
+        if (failed != rows[i].failed)
+            return SAY("plan %u: of eight requests those failed that %x says; expected %x", i,
+                       failed, rows[i].failed);
+        if (on_purpose != (uint32_t)__builtin_popcount(failed) || heap_fail_requests() != 8)
+            return SAY("plan %u: %u of %u requests failed on purpose; expected %u of 8", i,
+                       on_purpose, heap_fail_requests(), __builtin_popcount(failed));
+    }
+    const struct heap_failing half = {.interval = 1, .probability_percent = 50, .seed = 1};
+    uint32_t failed = (uint32_t)__builtin_popcount(failing_requests(&half, 32));
+    if (failed < 6 || failed > 26)
+        return SAY("with probability 50, %u of 32 requests failed", failed);
+    return NULL;
+}
+
+static const char *test_fails_on_purpose(uint32_t seed)
+{
+    start(seed);
+    const struct heap_failing none = {.interval = 1};
+    if (!heap_fail(&none))
+        return SAY("SKIP nothing fails on purpose with hardening off");
+    const char *wrong = fails_on_purpose();
+    heap_fail(NULL);
+    if (wrong == NULL && (failing_requests(NULL, 8) != 0 || heap_fail_requests() != 0))
+        wrong = "requests fail, or are counted, though none are to fail any more";
+    return wrong != NULL ? wrong : broken_after("requests that failed on purpose");
+}
+
 /* --- stress ------------------------------------------------------------------------- */
 
 /* Mostly small, a quarter up to 2 KiB, now and then a sixteenth of the heap. */
@@ -1134,6 +1254,8 @@ const struct heap_test heap_tests[] = {
     {"ksize_covers_the_request", test_ksize_covers_request},
     {"ksize_of_a_wrong_address_is_zero", test_ksize_wrong_address},
     {"kinitHeap_starts_anew", test_starts_anew},
+    {"heap_stats_counts_what_happened", test_counts},
+    {"heap_fail_lets_just_those_requests_fail", test_fails_on_purpose},
     {"random_calls_keep_contents_and_invariants", test_stress},
 };
 

@@ -131,8 +131,8 @@ def _row(name: str, verdicts: Sequence[Verdict], of: int,
 
 
 _WITNESSES = (("strategy", "heap", "oracle"), ("exhaustive",), ("host",))
-HEADINGS = ("file", "changes", "tried", "mutants", "killed", "share", "cases", "every sequence",
-            "self-tests", "explained", "not explained")
+HEADINGS = ("file", "changes", "tried", "mutants", "killed", "share", "cases", "sequences",
+            "self-tests", "explained", "open")
 
 
 def rows(verdicts: Sequence[Verdict], totals: Mapping[str, int],
@@ -175,11 +175,12 @@ def placed(document: str, verdicts: Sequence[Verdict], totals: Mapping[str, int]
 def report(verdicts: Sequence[Verdict], totals: Mapping[str, int], reasons: Mapping[str, str],
            say: Callable[[str], None]) -> list[str]:
     """Print a table; returns the keys of survivors that nobody has explained."""
-    from rich import box
     from rich.console import Console
     from rich.table import Column, Table
-    table = Table(HEADINGS[0], *(Column(name, justify="right") for name in HEADINGS[1:]),
-                  box=box.SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(Column(HEADINGS[0], no_wrap=True),
+                  *(Column(name, justify="right", no_wrap=True)
+                    for name in HEADINGS[1:]),
+                  box=None, padding=(0, 1, 0, 0))
     for row in rows(verdicts, totals, reasons):
         table.add_row(*(cell.strip("`*").removeprefix("mm/") for cell in row))
     Console(width=100).print(table)

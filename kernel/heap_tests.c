@@ -1050,6 +1050,21 @@ static const char *misuse_in_each_way(void)
                          : miscounted("misuses after a wrong krealloc", heap_stats().misuses, 3);
 }
 
+/* Two holes, of which the request is a little less than the sum. Requires: three are held. */
+static const char *fail_for_fragments(void)
+{
+    const uint32_t less = 512; /* than what a block of 2000 bytes leaves */
+    const char *wrong = let_go(0);
+    struct heap_stats now = measure();
+    uint32_t size = now.free_bytes + now.cached_bytes - less;
+    if (wrong == NULL && kmalloc(size) != NULL)
+        wrong = SAY("kmalloc(%u) returned an address, though a live block lies in between", size);
+    if (wrong != NULL)
+        return wrong;
+    return miscounted("requests that only pieces are free for",
+                      heap_stats().failures[HEAP_FAILURE_FRAGMENTED], 1);
+}
+
 static const char *test_counts(uint32_t seed)
 {
     start(seed);
@@ -1064,18 +1079,24 @@ static const char *test_counts(uint32_t seed)
         wrong = ksize(held[slot].address) == 0 ? "ksize() of a live block is 0" : let_go(slot);
     if (wrong == NULL && kmalloc(region_bytes() + 1) != NULL)
         wrong = "kmalloc() of more than the region returned an address; expected NULL";
-    if (wrong == NULL)
-        wrong = hold(0, 2000);
+    for (uint32_t slot = 0; slot < 3 && wrong == NULL; slot++)
+        wrong = hold(slot, 2000);
     if (wrong == NULL && kmalloc(region_bytes() - 1000) != NULL)
         wrong = "kmalloc() of more than is free returned an address; expected NULL";
     struct heap_status status = heap_stats();
     if (wrong == NULL)
-        wrong = miscounted("live blocks at most", status.peak_live_blocks, 2);
+        wrong = miscounted("live blocks at most", status.peak_live_blocks, 3);
+    if (wrong == NULL && status.now.live_blocks < 3)
+        wrong = miscounted("live blocks now", status.now.live_blocks, 3);
     if (wrong == NULL)
         wrong = miscounted("requests too large", status.failures[HEAP_FAILURE_TOO_LARGE], 1);
     if (wrong == NULL)
         wrong = miscounted("requests of more than is free",
                            status.failures[HEAP_FAILURE_EXHAUSTED], 1);
+    if (wrong == NULL && !has_trait(HEAP_NEVER_FREES))
+        wrong = fail_for_fragments();
+    if (wrong == NULL && !kheap_refuses_wrong_addresses())
+        wrong = "hardening is on, but the heap says that it takes wrong addresses";
     if (wrong == NULL && kheap_hardening_bytes() == 0)
         wrong = "hardening is on, but takes no memory";
     return wrong != NULL ? wrong : misuse_in_each_way();

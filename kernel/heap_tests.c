@@ -1015,8 +1015,9 @@ static const char *test_starts_anew(uint32_t seed)
     kinitHeap();
     if (heap_changed_since(&fresh))
         return "kinitHeap() on a full heap does not give the heap that it gave at first";
-    if (kheap_refuses_wrong_addresses())
-        wrong = kfree_refuses(held[count / 2].address, "a block from before kinitHeap()");
+    uint32_t refused = kheap_refuses_wrong_addresses() ? count : 0;
+    for (uint32_t slot = 0; slot < refused && wrong == NULL; slot++)
+        wrong = kfree_refuses(held[slot].address, "a block from before kinitHeap()");
     if (wrong == NULL && kmalloc(largest) == NULL)
         wrong = SAY("kmalloc(%u), the largest block of a fresh heap, returned NULL after "
                     "kinitHeap()", largest);
@@ -1106,10 +1107,13 @@ static const char *test_counts(uint32_t seed)
 static uint32_t failing_requests(const struct heap_failing *failing, uint32_t count)
 {
     uint32_t failed = 0;
+    heap_fail(NULL);
     kinitHeap();
     heap_fail(failing);
-    for (uint32_t i = 0; i < count; i++)
-        failed |= (uint32_t)(kmalloc(16) == NULL) << i;
+    for (uint32_t i = 0; i < count; i++) {
+        const void *block = i % 2 == 0 ? kmalloc(16) : kmalloc_aligned(16, UNIT_BYTES);
+        failed |= (uint32_t)(block == NULL) << i;
+    }
     return failed;
 }
 

@@ -20,6 +20,9 @@ EXPLANATIONS = ROOT / "tests" / "mutants.txt"
 SAME, NO_CODE, SURVIVES = "same code", "no C", "survives"
 """Outcomes besides the name of the test that killed."""
 
+_GAP = "A gap: "
+"""How the reason begins where a test is missing."""
+
 _PLACE = re.compile(r"(?ms)^(<!-- mutants -->)\n.*?^(<!-- end of mutants -->)$")
 
 
@@ -148,6 +151,10 @@ def as_markdown(verdicts: Sequence[Verdict], totals: Mapping[str, int],
     """The table of files, and below it the survivors with their reasons."""
     lines = [f"| {' | '.join(HEADINGS)} |", "|---|" + "--:|" * (len(HEADINGS) - 1)]
     lines += [f"| {' | '.join(row)} |" for row in rows(verdicts, totals, reasons)]
+    alive = [one.key for one in verdicts if one.outcome == SURVIVES]
+    gaps = sum(reasons.get(key, _GAP).startswith(_GAP) for key in alive)
+    lines += ["", f"{gaps} of the {len(alive)} survivors are gaps in the tests, or open; of each"
+              " of the others the reason says why no test that is there has to notice it."]
     for reason, group in _by_reason(verdicts, reasons).items():
         lines += ["", f"**{reason}**", "", *(f"- `{key}`" for key in group)]
     return "\n".join(lines) + "\n"

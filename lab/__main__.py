@@ -215,6 +215,54 @@ def misuse(argv: Sequence[str]) -> int:
     return command.run(strategies, options.update)
 
 
+def mistakes(argv: Sequence[str]) -> int:
+    """Make every mistake of the gallery, and see that the tests catch it."""
+    parser = _Parser(prog="heaplab mistakes", allow_abbrev=False,
+                     description="Make each classic mistake of the gallery, tests/mistakes/, and"
+                     " see that the test that should catch it does, in the words it should.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all); of a"
+                        " single one, everything is told")
+    parser.add_argument("--update", action="store_true",
+                        help="write the table in docs/mistakes.md anew")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="mistakes at the same time (default: one for each core)")
+    options = parser.parse_args(argv)
+    if options.update and options.names:
+        raise InputError("--update writes the whole table: name no mistakes")
+    from lab import mistakes as command
+    return command.run(options.names, options.update,
+                       options.jobs or len(os.sched_getaffinity(0)))
+
+
+def mutate(argv: Sequence[str]) -> int:
+    """Change heaps at many places, one at a time, and count what no test notices."""
+    parser = _Parser(prog="heaplab mutate", allow_abbrev=False,
+                     description="Change a heap's code in small ways, one at a time, and try its"
+                     " tests on each: which changes does none notice? Takes an hour for all; what"
+                     " was found is kept, and the next run goes on from there.")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help="a strategy, 'heap' for the front door, or 'heap_check' (default:"
+                        " all)")
+    parser.add_argument("--sample", type=_count, metavar="N",
+                        help="so many changes of each file (default: all that there are)")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
+                        help="of the sample (default: %(default)s)")
+    parser.add_argument("--update", action="store_true",
+                        help="write all that was found, now and earlier, into docs/mutation.md")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="changes at the same time (default: one for each core)")
+    options = parser.parse_args(argv)
+    if options.update and options.names:
+        raise InputError("--update writes the whole table: give no names")
+    from lab import mutate as command  # needs rich and clang, which --help does not
+    names = [*build.strategies(), *command.PARTS]
+    if unknown := [name for name in options.names if name not in names]:
+        raise InputError(f"there is nothing called {unknown[0]!r} to change; choose from:"
+                         f" {', '.join(names)}")
+    return command.run(options.names or names, options.sample, options.seed,
+                       options.jobs or len(os.sched_getaffinity(0)), options.update)
+
+
 def _elsewhere(module: str, function: str) -> Callable[[Sequence[str]], int]:
     """A command of a module of its own, which is loaded when it is asked for."""
     return lambda argv: getattr(importlib.import_module(module), function)(argv)
@@ -228,6 +276,8 @@ COMMANDS = {
     "run": _elsewhere("lab.run", "main"),
     "papers": papers,
     "misuse": misuse,
+    "mistakes": mistakes,
+    "mutate": mutate,
     "record": _elsewhere("lab.record.options", "record"),
     "import": _elsewhere("lab.record.options", "import_"),
     "trace": _elsewhere("lab.record.options", "trace"),

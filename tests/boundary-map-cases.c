@@ -12,6 +12,7 @@
 
 #include "cases.h"
 #include "host_heap.h"
+#include "script.h"
 
 enum {
     MAP_BYTES = 4096, /* 256 KiB of arena: there is a cache */
@@ -476,6 +477,24 @@ static void mutants_of_every_invariant_are_named(void **state)
     }
 }
 
+/* On a heap so small that nothing is cached: a freed block is a hole at once. */
+static void a_block_grows_into_the_hole_behind_it(void **state)
+{
+    static const char *const scripts[] = {
+        "a96 b96 c96 -b a=192",        /* all of the hole */
+        "a96 b96 c96 -b a=120 !a=200", /* some of it; no more than there is */
+        "a96 b96 c96 -b !a=193 a=185",
+        "a400 b96 c96 -b a=496",       /* a long block, whose length is in the map */
+        "a250 b96 c96 -b a=300",       /* one that becomes long */
+        "a96 b96 !a=97",               /* the one behind is live */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        struct script_blocks blocks = {{NULL}};
+        host_heap_delete(script_heap(64, &blocks, scripts[i]));
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_live_block_s_length_is_read_from_the_map),
     cmocka_unit_test(bins_are_exact_to_4_kib_and_32_a_doubling_above),
@@ -486,6 +505,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_request_that_finds_no_hole_gets_the_cached_ones),
     cmocka_unit_test(no_more_is_cached_than_the_longest_hole_pays_for),
     cmocka_unit_test(no_order_of_requests_breaks_j),
+    cmocka_unit_test(a_block_grows_into_the_hole_behind_it),
     cmocka_unit_test(mutants_of_every_invariant_are_named),
 };
 

@@ -4,7 +4,6 @@
  * some length, and compares each state with the oracle and with the strategy's policy. Ends
  * with what was covered, or with the shortest sequence that goes wrong, as a trace as well.
  */
-#include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "arguments.h"
 #include "explore.h"
+#include "fault.h"
 #include "story.h"
 
 enum {
@@ -49,25 +49,9 @@ static void tell(const char *why, bool came_back)
     story_tell(&story, rep_path, stdout);
 }
 
-/* What a sanitizer calls when it has said its own, on standard error. */
 static void tell_of_fault(void)
 {
-    tell("the fault that is described above", false);
-}
-
-/* UndefinedBehaviorSanitizer, a library of its own, calls nobody, but can be made to abort. */
-const char *__ubsan_default_options(void);
-
-const char *__ubsan_default_options(void)
-{
-    return "abort_on_error=1";
-}
-
-static void tell_of_abort(int signal)
-{
-    (void)signal;
-    tell_of_fault();
-    _exit(EXIT_FAILURE);
+    tell("memory is touched that is not the heap's, or a rule of C is broken; see above", false);
 }
 
 /* Since the last alarm nothing has come to its end: so nothing will. */
@@ -162,8 +146,7 @@ int main(int count, char **arguments)
         read_argument(arguments[i]);
     if (scope.map_bytes == 0)
         find_smallest_heap();
-    __sanitizer_set_death_callback(tell_of_fault);
-    signal(SIGABRT, tell_of_abort);
+    fault_call(tell_of_fault);
     signal(SIGALRM, watch);
     alarm(HANGS_AFTER_SECONDS);
     explore(&scope, &explored, stdout);

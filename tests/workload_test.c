@@ -89,7 +89,7 @@ static void every_name_makes_a_valid_trace(void **state)
     static const char *const others[] = {
         "alloctest", "alloctest-3", "mstress", "rptest", "rptest-2", "holes-1", "holes-3000",
         "tlsf-1", "tlsf-2", "tlsf-3", "tlsf-4", "tlsf-5", "bestfit-8-9", "bestfit-32-40",
-        "robson-1-64", "robson-6-4096"};
+        "robson-1-64", "robson-6-4096", "hoard-150", "hoard-1-16777216"};
     for (const struct size_mix *mix = size_mixes; mix->name != NULL; mix++)
         for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
             char name[32];
@@ -410,7 +410,7 @@ static void a_wrong_name_is_refused_with_the_right_ones(void **state)
         if (wrong == NULL)
             fail_msg("%s was not refused", wrong_names[i]);
         assert_non_null(strstr(wrong, "churn-MIX[-PERCENT] fifo-MIX[-PERCENT]"));
-        assert_non_null(strstr(wrong, "bestfit-SIZE-ROUNDS robson-LOG2-UNITS; MIX is one of: kernel"));
+        assert_non_null(strstr(wrong, "hoard-BLOCKS[-BYTES] robson-LOG2-UNITS; MIX is one of:"));
         assert_non_null(strstr(wrong, "larson halving"));
     }
 }

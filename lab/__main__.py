@@ -249,12 +249,48 @@ def misuse(argv: Sequence[str]) -> int:
     return command.run(strategies, options.update)
 
 
+def _debug_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="heaplab debug", allow_abbrev=False,
+        description="Boot a kernel in QEMU under GDB, with commands that see its heap: 'help heap'"
+        " there lists them, docs/debugging.md shows them at work. The machine stops where the heap"
+        " is ready.")
+    parser.add_argument("words", nargs="*", metavar="WORD",
+                        help="of the kernel's command line, as in docs/runner.md (default:"
+                        " run=tests)")
+    parser.add_argument("--trace", metavar="FILE",
+                        help="replay this .rep or .rep.gz file, or a shipped trace")
+    parser.add_argument("--heap", default="bitmap", metavar="NAME",
+                        help="the strategy (default: %(default)s)")
+    parser.add_argument("--hardening", default="check", metavar="LEVEL",
+                        help="off, check, redzone or full (default: %(default)s)")
+    parser.add_argument("--record", action="store_true",
+                        help="let the kernel run to its end first, and debug the recording, which"
+                        " goes backwards, too")
+    parser.add_argument("-ex", "--execute", action="append", default=[], metavar="COMMAND",
+                        help="a command for GDB to begin with; may be given several times")
+    parser.add_argument("--batch", action="store_true",
+                        help="carry out what -ex says, and end")
+    return parser
+
+
+def debug(argv: Sequence[str]) -> int:
+    """Check what is asked for, and become a session of GDB."""
+    options = _debug_parser().parse_args(argv)
+    from lab import debug as command
+    return command.run(command.check(
+        heap=options.heap, hardening=options.hardening, words=options.words,
+        trace_name=options.trace, recorded=options.record, commands=options.execute,
+        batch=options.batch))
+
+
 COMMANDS = {
     "compare": compare,
     "answer": answer,
     "misuse": misuse,
     "test": test,
     "fuzz": fuzz,
+    "debug": debug,
     "new": new,
 }
 

@@ -74,6 +74,8 @@ class Machine:
     processors: int = 1
     debug_console: Optional[Path] = None
     """Where the bytes that the guest writes to port 0xE9 go."""
+    serial: Optional[Path] = None
+    """Where the first serial port goes; None: to standard output."""
 
     def title(self) -> str:
         """What messages call it."""
@@ -96,7 +98,8 @@ class Machine:
             "-smp", str(self.processors),
             "-accel", self.accel, *(["-cpu", cpu] if cpu else []),
             *(["-icount", "shift=0,sleep=off"] if self.count else []),
-            "-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0",
+            "-chardev", f"file,id=serial0,path={_escaped(self.serial)}" if self.serial else
+            "stdio,id=serial0,signal=off", "-serial", "chardev:serial0",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         ]
         if self.debug_console:

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""How `./heaplab debug` begins a session, and ends one that nobody sits at."""
+
+from __future__ import annotations
+
+import contextlib
+
+import gdb
+
+from lab.gdb import backwards, call as calls
+
+ENDS_AT = "machine_stop"
+"""Where every kernel ends; it would take the machine with it."""
+
+
+def begin(socket: str, recorded: bool) -> None:
+    """Run to where the heap is ready, and see to it that the end does not go by unseen."""
+    gdb.execute(f"target remote {socket}", to_string=True)
+    gdb.execute(f"break {ENDS_AT}", to_string=True)
+    try:
+        if recorded:
+            backwards.go_to_beginning()
+        calls.finish(calls.run_to_next())
+    except calls.Stopped:
+        gdb.write("the kernel has ended before there was a heap; the serial port says why\n")
+        return
+    gdb.write("kinitHeap() has returned: the heap is ready; a breakpoint is where the kernel ends"
+              f" ({ENDS_AT})\n'help heap' lists the commands"
+              + (", of which 'heap who' and 'heap when' look backwards\n" if recorded else "\n"))
+
+
+def end() -> None:
+    """Let go of QEMU, which ends by itself, without GDB's farewells."""
+    with contextlib.suppress(gdb.error):
+        gdb.execute("disconnect", to_string=True)

@@ -116,18 +116,22 @@ static KEPT_APART bool deliver_oldest(void)
     return true;
 }
 
+/* Returns: false iff the queue is full and its oldest frame cannot be delivered. */
+static bool has_room(void)
+{
+    return queue.received - queue.delivered < QUEUE_FRAMES || deliver_oldest();
+}
+
 void experiment_careless_driver(uint32_t seed)
 {
     struct random random = random_seeded(seed);
-    bool sound = true;
     kinitHeap();
     queue = (struct queue){0};
-    while (sound && queue.received < FRAMES) {
-        if (queue.received - queue.delivered == QUEUE_FRAMES)
-            sound = deliver_oldest();
+    while (queue.received < FRAMES && has_room()) {
         card_receive(&random);
         enqueue(drop_runt(take_frame()));
     }
+    bool sound = queue.received == FRAMES;
     while (sound && queue.delivered < queue.received)
         sound = deliver_oldest();
     experiment_open_record();

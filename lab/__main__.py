@@ -264,6 +264,8 @@ def _debug_parser() -> argparse.ArgumentParser:
                         help="the strategy (default: %(default)s)")
     parser.add_argument("--hardening", default="check", metavar="LEVEL",
                         help="off, check, redzone or full (default: %(default)s)")
+    parser.add_argument("--kernel", type=Path, metavar="ELF",
+                        help="debug this kernel rather than build one of --heap and --hardening")
     parser.add_argument("--record", action="store_true",
                         help="let the kernel run to its end first, and debug the recording, which"
                         " goes backwards, too")
@@ -279,9 +281,9 @@ def debug(argv: Sequence[str]) -> int:
     options = _debug_parser().parse_args(argv)
     from lab import debug as command
     return command.run(command.check(
-        heap=options.heap, hardening=options.hardening, words=options.words,
-        trace_name=options.trace, recorded=options.record, commands=options.execute,
-        batch=options.batch))
+        kernel=options.kernel, heap=options.heap, hardening=options.hardening,
+        words=options.words, trace_name=options.trace, recorded=options.record,
+        commands=options.execute, batch=options.batch))
 
 
 COMMANDS = {

@@ -24,7 +24,6 @@ from lab.trace import Trace
 
 HARDENINGS = ("off", "check", "redzone", "full")
 HEAP_KIB = 1024
-MEMORY_MIB = 64
 TRACE_MEMORY_SHARE = 64
 """RAM for each operation of a trace: the runner's tables."""
 START_SECONDS = 60.0
@@ -38,8 +37,7 @@ SNAPSHOT_MIB = 256
 class Request:
     """What is to be debugged; all of it has been checked."""
 
-    heap: str
-    hardening: str
+    kernel: Path
     words: Sequence[str]
     trace: Optional[Trace] = None
     recorded: bool = False
@@ -48,11 +46,10 @@ class Request:
     batch: bool = False
 
 
-def check(*, heap: str, hardening: str, words: Sequence[str], trace_name: Optional[str],
-          recorded: bool, commands: Sequence[str], batch: bool) -> Request:
-    """Check what is asked for.
+def kernel_of(heap: str, hardening: str) -> Path:
+    """The kernel with this heap, brought up to date.
 
-    Raises InputError in one line.
+    Raises InputError in one line if there can be none.
     """
     known = strategies()
     if heap not in known:
@@ -60,6 +57,18 @@ def check(*, heap: str, hardening: str, words: Sequence[str], trace_name: Option
     if hardening not in HARDENINGS:
         raise InputError(f"there is no hardening {hardening!r}; there are:"
                          f" {', '.join(HARDENINGS)}")
+    build = Build(HEAP_KIB, hardening=hardening)
+    build.prepare([f"los-{heap}.elf"], say)
+    return build.program(f"los-{heap}.elf")
+
+
+def check(*, kernel: Optional[Path], heap: str, hardening: str, words: Sequence[str],
+          trace_name: Optional[str], recorded: bool, commands: Sequence[str],
+          batch: bool) -> Request:
+    """Check what is asked for, and build the kernel unless there is one.
+
+    Raises InputError in one line.
+    """
     for program, package in (("gdb", "gdb"), ("qemu-system-i386", "qemu-system-x86"),
                              *([("qemu-img", "qemu-utils")] if recorded else [])):
         if not shutil.which(program):
@@ -67,24 +76,24 @@ def check(*, heap: str, hardening: str, words: Sequence[str], trace_name: Option
     if trace_name is not None and any(word.startswith("run=") for word in words):
         raise InputError("--trace is for run=replay, and says so itself: leave run= away")
     replayed = trace.read(trace.find(trace_name)) if trace_name is not None else None
-    return Request(heap, hardening, [*(["run=replay"] if replayed else []), *words], replayed,
-                   recorded, commands, batch)
+    if kernel is not None and not kernel.is_file():
+        raise InputError(f"{kernel}: there is no such file")
+    return Request(kernel or kernel_of(heap, hardening),
+                   [*(["run=replay"] if replayed else []), *words], replayed, recorded, commands,
+                   batch)
 
 
 def run(request: Request) -> int:
-    """Build the kernel, record if asked to, and debug. Returns: GDB's exit status."""
-    build = Build(HEAP_KIB, hardening=request.hardening)
-    program = f"los-{request.heap}.elf"
-    build.prepare([program], say)
+    """Record if asked to, and debug. Returns: GDB's exit status."""
     with tempfile.TemporaryDirectory(prefix="los-debug-") as name:
         scratch = Path(name)
-        machine = _machine(request, build.program(program), scratch)
+        machine = _machine(request, scratch)
         if not request.recorded:
-            return _debug(request, machine, [*machine.command(scratch), *_counting()], scratch)
+            return _debug(request, [*machine.command(scratch), *_counting()], scratch)
         _record(machine, scratch)
         machine = replace(machine, serial=scratch / "serial.txt")
-        return _debug(request, machine, [*machine.command(scratch),
-                                         *_recording(scratch, "replay")], scratch)
+        return _debug(request, [*machine.command(scratch), *_recording(scratch, "replay")],
+                      scratch)
 
 
 def say(text: str) -> None:
@@ -92,14 +101,14 @@ def say(text: str) -> None:
     print(f"heaplab: {text}", file=sys.stderr, flush=True)
 
 
-def _machine(request: Request, kernel: Path, scratch: Path) -> qemu.Machine:
-    module, memory = None, float(MEMORY_MIB)
+def _machine(request: Request, scratch: Path) -> qemu.Machine:
+    module, memory = None, float(qemu.MEMORY_MIB)
     if request.trace:
         module = scratch / f"{request.trace.name}.rep"
         module.write_bytes(request.trace.text)
         memory += (len(request.trace.text)
                    + TRACE_MEMORY_SHARE * request.trace.operations >> 20) + 1
-    return qemu.Machine(kernel=kernel, append=" ".join(request.words), module=module,
+    return qemu.Machine(kernel=request.kernel, append=" ".join(request.words), module=module,
                         memory_mib=memory)
 
 
@@ -142,16 +151,14 @@ def _record(machine: qemu.Machine, scratch: Path) -> None:
         " and now again under GDB")
 
 
-def _debug(request: Request, machine: qemu.Machine, command: Sequence[str],
-           scratch: Path) -> int:
+def _debug(request: Request, command: Sequence[str], scratch: Path) -> int:
     """Start QEMU and, once it listens, GDB; neither outlives the other."""
     socket = scratch / "gdb"
     command = [*command, "-S", "-gdb", f"unix:{socket},server=on,wait=off"]
     with open(scratch / "qemu.txt", "w+b") as complaints, \
             process.background(command, stdin=subprocess.DEVNULL, stderr=complaints) as emulator:
         _await(socket, emulator, complaints.name)
-        assert machine.kernel
-        with process.background(_gdb(request, machine.kernel, socket),
+        with process.background(_gdb(request, socket),
                                 own_session=False) as debugger:
             return _wait(debugger, request.batch)
 
@@ -165,10 +172,10 @@ def _await(socket: Path, emulator: subprocess.Popen[bytes], complaints: str) -> 
         time.sleep(0.02)
 
 
-def _gdb(request: Request, kernel: Path, socket: Path) -> list[str]:
+def _gdb(request: Request, socket: Path) -> list[str]:
     """GDB's command line."""
     commands = [
-        "set confirm off", f"file {kernel}", f"source {COMMANDS_FILE}",
+        "set confirm off", f"file {request.kernel}", f"source {COMMANDS_FILE}",
         "python from lab.gdb import session",
         f"python session.begin('{socket}', {request.recorded})",
         *request.commands, *(["python session.end()"] if request.batch else [])]

@@ -80,10 +80,10 @@ def _note(heap: kernel.Heap) -> list[str]:
     if at_work:
         lines = [f"in the middle of {at_work}, called by {at_work.caller}"]
         if damage:
-            lines.append(f"in a critical step of it, or damaged: {damage}; 'heap next' ends it")
+            lines.append(f"in a critical step of it ('heap next' ends it), or damaged: {damage}")
         return lines
     if damage:
-        return [f"the heap is damaged: {damage}; 'heap check' shows where"]
+        return [f"the heap is damaged ('heap check' shows where): {damage}"]
     return []
 
 
@@ -185,10 +185,12 @@ def _position(address: int, block: Block) -> str:
         where = "the start of"
     elif address < start + size:
         where = f"{draw.plural(address - start, 'byte')} into"
+    elif address == start + size:
+        where = "right behind the end of"
     else:
         where = f"{draw.plural(address - start - size, 'byte')} behind the end of"
     taking = f", taking {block.bytes:,}," if block.bytes != size else ""
-    return f"{where} a {WORDS[block.state]} of {draw.plural(size, 'byte')}{taking}" \
+    return f"{where} {WORDS[block.state]} of {draw.plural(size, 'byte')}{taking}" \
         f" at 0x{start:08x}"
 
 
@@ -293,7 +295,8 @@ is broken, and shows the bytes that the check looked at last before it said so."
         assert block is not None
         start = max(heap.region.map, (address & ~15) - DAMAGE_BYTES // 2)
         memory = heap.double.read(start, min(DAMAGE_BYTES + 16, heap.region.end - start))
-        return [f"the bytes it looked at last are at 0x{address:08x}, {_position(address, block)}:",
+        return [f"the bytes it looked at last are at 0x{address:08x}:",
+                f"  {_position(address, block)}",
                 *draw.dump_lines(memory, start, range(address, address + count)),
                 *_life(heap, address)]
 

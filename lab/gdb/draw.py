@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterable, Iterator, Mapping, Sequence
 
-from lab.gdb.snapshot import WORDS, Block, Difference, Snapshot, State
+from lab.gdb.snapshot import Block, Difference, Snapshot, State
 
 COLUMNS = 64
 ROWS_MAX = 24
@@ -160,15 +160,19 @@ def change_lines(before: Snapshot, after: Snapshot, change: Difference, ink: Ink
 
 # --- blocks -------------------------------------------------------------------------------------
 
-BLOCK_TITLE = f"{'start':10}  {'bytes':>10}  {'what':22}  {'payload':10}  {'bytes':>10}"
+NAMES = {State.LIVE: "live", State.FREE: "hole", State.CACHED: "kept for reuse",
+         State.META: "the heap's own", State.UNKNOWN: "unknown"}
+_NAME_LETTERS = max(map(len, NAMES.values()))
+BLOCK_TITLE = f"{'start':10}  {'bytes':>10}  {'what':{_NAME_LETTERS}}  {'payload':10}" \
+    f"  {'bytes':>10}"
 
 
 def block_line(block: Block, ink: Ink) -> str:
     """A row of a table of blocks."""
     line = f"0x{block.start:08x}  {block.bytes:>10,}  "
     if block.state is not State.LIVE:
-        return line + ink.block(block, WORDS[block.state])
-    return f"{line}{ink.block(block, f'{WORDS[block.state]:22}')}" \
+        return line + ink.block(block, NAMES[block.state])
+    return f"{line}{ink.block(block, f'{NAMES[block.state]:{_NAME_LETTERS}}')}" \
         f"  0x{block.payload:08x}  {block.payload_bytes:>10,}"
 
 

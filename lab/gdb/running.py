@@ -48,7 +48,8 @@ class Next(Command):
     """Run to the next call that changes the heap, and through it: heap next [COUNT]
 
 Shows the call, who made it, which blocks it changed, and how the map looks there before and
-after. Where the machine has stopped within such a call, it is that call."""
+after. Where the machine has stopped within such a call, it is that call. What it has returned is
+in $heap afterwards."""
 
     name = "next"
     completer = gdb.COMPLETE_NONE
@@ -69,6 +70,7 @@ after. Where the machine has stopped within such a call, it is that call."""
         before = kernel.heap().snapshot()
         result = calls.finish(call)
         after = kernel.heap().snapshot()
+        gdb.set_convenience_variable("heap", result)
         change = difference(before, after)
         say(f"{call.with_result(result)}, called by {call.caller}")
         if call.requested_bytes and result == 0:
@@ -86,10 +88,10 @@ def _watched(heap: kernel.Heap, address: int) -> tuple[int, int, str]:
     if block is None:
         raise gdb.GdbError(outside(address, heap))
     if _is_owned(block):
-        return block.start, block.bytes, f"the {WORDS[block.state]} of" \
-            f" {draw.plural(block.bytes, 'byte')} at 0x{block.start:08x}"
+        size = draw.plural(block.bytes, "byte")
+        return block.start, block.bytes, f"{WORDS[block.state]} of {size} at 0x{block.start:08x}"
     count = min(BYTES_WHERE_NO_BLOCK, heap.region.end - address)
-    return address, count, f"{draw.plural(count, 'byte')} at 0x{address:08x}, in a" \
+    return address, count, f"{draw.plural(count, 'byte')} at 0x{address:08x}, in" \
         f" {WORDS[block.state]}"
 
 
@@ -121,8 +123,8 @@ look around there, or ask again for the one before; 'continue' goes forwards."""
         change = backwards.last_change(start, count)
         place = change.places[0]
         marked = range(start + place, start + change.places[-1] + 1)
-        say(f"{what}: changed last by {kernel.caller_place(calls.register('eip'))},"
-            f" at instruction {change.moment:,}",
+        say(f"{what}, changed last at instruction {change.moment:,}",
+            f"by {kernel.caller_place(calls.register('eip'))}:",
             f"  0x{marked.start:08x}: {change.before[place:change.places[-1] + 1].hex(' ')}"
             f" became {change.after[place:change.places[-1] + 1].hex(' ')}",
             *self._backtrace())
@@ -170,7 +172,7 @@ millisecond or two for each call of the heap, and ends where it was."""
     def _now(self, heap: kernel.Heap, address: int) -> str:
         block = heap.snapshot().at(address)
         assert block is not None
-        return f"in a {WORDS[block.state]} of {draw.plural(block.bytes, 'byte')}" \
+        return f"in {WORDS[block.state]} of {draw.plural(block.bytes, 'byte')}" \
             f" at 0x{block.start:08x}"
 
 

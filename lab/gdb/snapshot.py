@@ -21,8 +21,8 @@ class State(enum.IntEnum):
     """Behind the place where a damaged heap can be walked no further."""
 
 
-WORDS = {State.LIVE: "live block", State.FREE: "hole", State.CACHED: "block kept for reuse",
-         State.META: "piece of the heap's own", State.UNKNOWN: "unknown piece"}
+WORDS = {State.LIVE: "a live block", State.FREE: "a hole", State.CACHED: "a block kept for reuse",
+         State.META: "a piece of the heap's own", State.UNKNOWN: "an unknown piece"}
 
 
 @dataclass(frozen=True)

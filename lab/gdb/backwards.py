@@ -13,7 +13,6 @@ from what it is now, and from there forwards to where it becomes that.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, TypeVar
@@ -93,24 +92,8 @@ def _breakpoint(address: int) -> Any:
     return point
 
 
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep GDB from telling of stops that are not the user's: to_string does not hold all of it."""
-    gdb.flush()
-    kept = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        gdb.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
-
-
 def _run(command: str) -> None:
-    with _quietly():
+    with calls.quietly():
         gdb.execute(command, to_string=True)
     kernel.forget()
 
@@ -241,7 +224,7 @@ def life_of(address: int, progress: Callable[[int], None]) -> list[Event]:
         here.mark()
         with contextlib.suppress(_Arrived):
             while True:
-                with _quietly():
+                with calls.quietly():
                     call = here.reached_after(calls.run_to_next)
                     began = instruction()
                     life.see(call, here.reached_after(lambda: calls.finish(call)), began)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import Any, Iterator, Optional
 
@@ -172,6 +173,22 @@ def note_stop(event: Any) -> None:
 def _hits() -> tuple[Any, ...]:
     """The breakpoints that the machine stopped at last."""
     return tuple(getattr(_STOPS[0], "breakpoints", ())) if _STOPS else ()
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Keep GDB from telling of stops that are not the user's: to_string does not hold all of it."""
+    gdb.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        gdb.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def run_to(*points: Any, command: str = "continue") -> None:

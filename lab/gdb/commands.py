@@ -144,7 +144,7 @@ class Blocks(Command):
 
 Every block of which a byte lies from START to END, in the order of addresses: where it starts,
 how many bytes it takes, what it is; of a live one, the address that its owner has, and how many
-bytes there are his to use."""
+bytes there are his to use. The first live block's address is in $block afterwards."""
 
     name = "blocks"
 
@@ -152,8 +152,12 @@ bytes there are his to use."""
         heap = kernel.heap()
         start, end = _span(argument, heap)
         snapshot = _shown(heap)
-        say(draw.BLOCK_TITLE, *(draw.block_line(block, ink())
-                                for block in snapshot.between(start, end)))
+        blocks = list(snapshot.between(start, end))
+        for block in blocks:
+            if block.state is State.LIVE:
+                gdb.set_convenience_variable("block", block.payload)
+                break
+        say(draw.BLOCK_TITLE, *(draw.block_line(block, ink()) for block in blocks))
 
 
 class At(Command):
@@ -268,7 +272,8 @@ class Check(Command):
 
 Those of the strategy, as listed at the top of its file in mm/, those of every heap
 (mm/heap_check.h), and from hardening redzone on the guards around blocks. Names the first that
-is broken, and shows the bytes that the check looked at last before it said so."""
+is broken, and shows the bytes that the check looked at last before it said so; their address is
+in $damage afterwards."""
 
     name = "check"
     completer = gdb.COMPLETE_NONE
@@ -291,6 +296,7 @@ is broken, and shows the bytes that the check looked at last before it said so."
         if looked_at is None:
             return ["the check looked at none of the heap's memory before it said so"]
         address, count = looked_at
+        gdb.set_convenience_variable("damage", address)
         block = heap.snapshot().at(address)
         assert block is not None
         start = max(heap.region.map, (address & ~15) - DAMAGE_BYTES // 2)

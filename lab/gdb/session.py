@@ -15,8 +15,9 @@ ENDS_AT = "machine_stop"
 
 def begin(socket: str, recorded: bool) -> None:
     """Run to where the heap is ready, and see to it that the end does not go by unseen."""
-    gdb.execute(f"target remote {socket}", to_string=True)
-    gdb.execute(f"break {ENDS_AT}", to_string=True)
+    with calls.quietly():
+        gdb.execute(f"target remote {socket}")
+        gdb.execute(f"break {ENDS_AT}")
     try:
         if recorded:
             backwards.go_to_beginning()

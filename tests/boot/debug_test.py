@@ -238,13 +238,13 @@ class Backwards(unittest.TestCase):
 class BadInput(unittest.TestCase):
 
     def test_without_a_kernel_each_command_says_what_is_missing(self):
-        kernel = KERNELS / f"los-{STRATEGIES[0]}.elf"
-        for command in ("map", "blocks", "at 1", "stats", "check", "holes", "leaks", "snapshot",
-                        "break fail", "next", "who 1", "when 1"):
-            with self.subTest(command):
-                said = plain_gdb(f"heap {command}", f"file {kernel}", f"heap {command}")
-                self.assertEqual([line[:25] for line in said.splitlines()],
-                                 ["no LOS kernel is loaded (", "the kernel does not run: "])
+        commands = [f"heap {command}" for command in (
+            "map", "blocks", "at 1", "stats", "check", "holes", "leaks", "snapshot",
+            "break fail", "next", "who 1", "when 1")]
+        said = plain_gdb(*commands, f"file {KERNELS / f'los-{STRATEGIES[0]}.elf'}", *commands)
+        self.assertEqual([line[:25] for line in said.splitlines()],
+                         ["no LOS kernel is loaded ("] * len(commands)
+                         + ["the kernel does not run: "] * len(commands))
 
     def test_wrong_arguments_get_one_clear_line(self):
         for command, due in (

@@ -16,6 +16,8 @@ Modules, from the bottom up:
 - `outputs`: the files of a comparison, written all or none;
 - `experiment`, `cachegrind`: single runs of one heap, and their records;
 - `answer`: the chapters on what is naive about the naive heap;
+- `debug`, `gdb`: kernels under GDB, and the commands that see their heaps;
+- `transcript`: the sessions that a document shows, carried out anew;
 - `compare`, `__main__`: the commands.
 """
 

@@ -178,7 +178,7 @@ def _gdb(request: Request, socket: Path) -> list[str]:
         "set confirm off", f"file {request.kernel}", f"source {COMMANDS_FILE}",
         "python from lab.gdb import session",
         f"python session.begin('{socket}', {request.recorded})",
-        *request.commands, *(["python session.end()"] if request.batch else [])]
+        *request.commands]
     return ["gdb", "-q", "-nx", *(["-batch"] if request.batch else []),
             *(part for one in commands for part in ("-ex", one))]
 

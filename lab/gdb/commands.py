@@ -128,7 +128,8 @@ class Map(Command):
 
 A letter is what most of its bytes are, or 'o' for live and free memory together; rows that are
 as the one before are left out. What the owners of live blocks cannot use is waste: headers and,
-with hardening redzone and full, where the heap remembers what was asked for, all rounding."""
+with hardening redzone and full, where the heap remembers what was asked for, all rounding. What
+the heap keeps whole for its next user is reusable, what it has for itself its own."""
 
     name = "map"
 
@@ -241,7 +242,7 @@ on, what it has counted since kinitHeap()."""
             f"memory     0x{region.map:08x} to 0x{region.end:08x}:"
             f" {region.arena - region.map:,} bytes of side array,"
             f" {region.end - region.arena:,} of heap",
-            f"now        {draw.totals(snapshot)}", *self._fragmentation(snapshot))
+            draw.totals(snapshot, "now        "), *self._fragmentation(snapshot))
         if heap.hardening == "off":
             say("counted    nothing: hardening is off")
         elif not snapshot.broken:
@@ -361,7 +362,7 @@ class TakeSnapshot(Command):
         _insist_on_nothing(argument, self.name)
         snapshot = _shown(kernel.heap())
         _saved[:] = [snapshot]
-        say(f"remembered: {draw.totals(snapshot)}")
+        say(draw.totals(snapshot, "remembered: "))
 
 
 class Diff(Command):
@@ -384,7 +385,7 @@ to is the same block."""
         now = _shown(heap)
         change = difference(_saved[0], now)
         say(*draw.difference_lines(change, ink()))
-        say(f"before: {draw.totals(_saved[0])}", f"now:    {draw.totals(now)}"
+        say(draw.totals(_saved[0], "before: "), draw.totals(now, "now:    ")
             if change else "nothing has changed")
 
 

@@ -3,20 +3,23 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from dataclasses import dataclass
 from typing import Iterable, Iterator, Mapping, Sequence
 
 from lab.gdb.snapshot import Block, Difference, Snapshot, State
 
 COLUMNS = 64
+LINE_LETTERS = 98
 ROWS_MAX = 24
 CELL_BYTES_MIN = 8
 
 LIVE, WASTE, HOLE, CACHED, META, UNKNOWN, MIXED = "#", "w", ".", "c", "m", "?", "o"
 
 _MEANING = {
-    LIVE: "live", WASTE: "waste: headers, rounding", HOLE: "hole", CACHED: "kept for reuse",
-    META: "the heap's own", UNKNOWN: "unknown", MIXED: "live and free"}
+    LIVE: "live", WASTE: "waste", HOLE: "hole", CACHED: "reusable", META: "own",
+    UNKNOWN: "unknown", MIXED: "live and free"}
 _COLOUR = {LIVE: "32", WASTE: "33", HOLE: "90", CACHED: "36", META: "34", UNKNOWN: "31",
            MIXED: "35"}
 _LETTER = {State.FREE: HOLE, State.CACHED: CACHED, State.META: META, State.UNKNOWN: UNKNOWN}
@@ -125,8 +128,8 @@ def legend(letters: str, ink: Ink) -> str:
                      if letter in letters)
 
 
-def totals(snapshot: Snapshot) -> str:
-    """How much there is of everything, in one line."""
+def totals(snapshot: Snapshot, title: str = "") -> str:
+    """How much there is of everything, in one line, or two if they get long."""
     holes = snapshot.of(State.FREE)
     largest = max((hole.bytes for hole in holes), default=0)
     parts = [f"live {snapshot.bytes_of(State.LIVE):,} in"
@@ -137,7 +140,8 @@ def totals(snapshot: Snapshot) -> str:
                         (State.UNKNOWN, "unknown")):
         if amount := snapshot.bytes_of(state):
             parts.append(f"{what} {amount:,}")
-    return ", ".join(parts)
+    return textwrap.fill(title + ", ".join(parts), LINE_LETTERS,
+                         subsequent_indent=" " * len(title))
 
 
 def change_lines(before: Snapshot, after: Snapshot, change: Difference, ink: Ink) -> list[str]:
@@ -177,10 +181,21 @@ def block_line(block: Block, ink: Ink) -> str:
 
 
 def difference_lines(change: Difference, ink: Ink) -> list[str]:
-    """What is gone (-) and what has come (+), by address."""
+    """What is gone (-) and what has come (+), by address.
+
+    Of a row of blocks that nobody owns and that are alike, such as a new slab's, only one is shown.
+    """
     rows = sorted([(block.start, 0, block) for block in change.gone]
                   + [(block.start, 1, block) for block in change.come], key=lambda row: row[:2])
-    return [f"{'-+'[sign]} {block_line(block, ink)}" for _, sign, block in rows]
+    lines: list[str] = []
+    for (sign, state, count), alike in itertools.groupby(
+            rows, lambda row: (row[1], row[2].state, row[2].bytes)):
+        blocks = [block for _, _, block in alike]
+        shown = blocks if state is State.LIVE else blocks[:1]
+        lines += [f"{'-+'[sign]} {block_line(block, ink)}" for block in shown]
+        if more := len(blocks) - len(shown):
+            lines[-1] += f", and {more:,} more of {count:,} up to 0x{blocks[-1].end:08x}"
+    return lines
 
 
 def hole_lines(holes: Sequence[Block], largest_shown: int) -> list[str]:

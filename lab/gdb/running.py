@@ -48,8 +48,8 @@ class Next(Command):
     """Run to the next call that changes the heap, and through it: heap next [COUNT]
 
 Shows the call, who made it, which blocks it changed, and how the map looks there before and
-after. Where the machine has stopped within such a call, it is that call. What it has returned is
-in $heap afterwards."""
+after. Where the machine has stopped within such a call, it is that call. The block that a request
+has got is in $heap afterwards."""
 
     name = "next"
     completer = gdb.COMPLETE_NONE
@@ -70,7 +70,8 @@ in $heap afterwards."""
         before = kernel.heap().snapshot()
         result = calls.finish(call)
         after = kernel.heap().snapshot()
-        gdb.set_convenience_variable("heap", result)
+        if call.requested_bytes:
+            gdb.set_convenience_variable("heap", result)
         change = difference(before, after)
         say(f"{call.with_result(result)}, called by {call.caller}")
         if call.requested_bytes and result == 0:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How `./heaplab debug` begins a session, and ends one that nobody sits at."""
+"""How `./heaplab debug` begins and ends a session."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ ENDS_AT = "machine_stop"
 
 def begin(socket: str, recorded: bool) -> None:
     """Run to where the heap is ready, and see to it that the end does not go by unseen."""
+    gdb.events.gdb_exiting.connect(end)
     with calls.quietly():
         gdb.execute(f"target remote {socket}")
         gdb.execute(f"break {ENDS_AT}")
@@ -30,7 +31,7 @@ def begin(socket: str, recorded: bool) -> None:
               + (", of which 'heap who' and 'heap when' look backwards\n" if recorded else "\n"))
 
 
-def end() -> None:
-    """Let go of QEMU, which ends by itself, without GDB's farewells."""
+def end(*_: object) -> None:
+    """Let go of QEMU as it is: GDB would let it run on, if only for a moment."""
     with contextlib.suppress(gdb.error):
         gdb.execute("disconnect", to_string=True)

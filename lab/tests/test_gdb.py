@@ -82,6 +82,17 @@ class Differences(unittest.TestCase):
                           draw.difference_lines(difference(WHOLE, after), PLAIN)],
                          ["- 0x00001100", "+ 0x00001100", "- 0x00001140"])
 
+    def test_blocks_alike_that_nobody_owns_take_one_line(self):
+        def cached(start: int) -> Block:
+            return Block(start, 8, 0, 0, State.CACHED)
+
+        before = heap(hole(0x1100, 0x1000))
+        after = heap(live(0x1100, 8), *map(cached, range(0x1108, 0x1140, 8)),
+                     hole(0x1140, 0xFC0))
+        lines = draw.difference_lines(difference(before, after), PLAIN)
+        self.assertEqual(len(lines), 4)
+        self.assertTrue(lines[2].endswith("kept for reuse, and 6 more of 8 up to 0x00001140"))
+
 
 class Maps(unittest.TestCase):
 
@@ -94,7 +105,7 @@ class Maps(unittest.TestCase):
         lines = draw.map_lines(heap(hole(ARENA, END - ARENA)), MAP, END, PLAIN)
         self.assertEqual(lines[0], "0x00001000  " + "m" * 32 + "." * 32)
         self.assertEqual(lines[1:3], ["0x00001200  " + "." * 64, "*"])
-        self.assertEqual(lines[-1], "0x00002100  8 bytes a letter; . hole, m the heap's own")
+        self.assertEqual(lines[-1], "0x00002100  8 bytes a letter; . hole, m own")
 
     def test_any_heap_fits_one_screen(self):
         for size in (0x100, 0x10000, 0x104000, 0x4100000):

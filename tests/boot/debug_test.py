@@ -129,8 +129,10 @@ class Sessions(unittest.TestCase):
 
     def test_the_map_adds_up_and_has_its_addresses(self):
         def judge(said):
-            *rows, legend, totals = said["map"].splitlines()
+            picture, totals = re.split(r"(?m)^(?=live )", said["map"])
+            *rows, legend = picture.splitlines()
             self.assertIn("1,024 bytes a letter; ", legend)
+            self.assertLessEqual(max(map(len, said["map"].splitlines())), 100)
             self.assertIn("o", rows[0] + rows[-1] + rows[1])
             self.assertEqual(sum(numbers(r"(?:live|free|own|reusable) ([\d,]+)", totals)),
                              REGION_BYTES)
@@ -299,6 +301,26 @@ class BadInput(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertTrue(done.stderr.startswith(f"heaplab: error: {due}"), done.stderr)
                 self.assertEqual(done.stderr.count("\n"), 1)
+
+
+class Help(unittest.TestCase):
+
+    def test_the_tab_key_offers_the_commands_and_what_to_break_on(self):
+        offered = plain_gdb("complete heap ", "complete heap break s").split("\n")
+        self.assertEqual([line for line in offered if "break s" in line],
+                         ["heap break size<", "heap break size=", "heap break size>"])
+        self.assertEqual(set(offered), {
+            f"heap {name}" for name in (
+                "at", "blocks", "break", "check", "diff", "holes", "leaks", "map", "next",
+                "snapshot", "stats", "when", "who", "break size<", "break size=",
+                "break size>")})
+
+    def test_each_command_has_its_help_and_its_line_in_the_document(self):
+        document = (SOURCE / "docs" / "debugging.md").read_text("utf-8")
+        for line in plain_gdb("complete heap ").split("\n"):
+            with self.subTest(line):
+                self.assertIn(f"`{line}", document)
+                self.assertRegex(plain_gdb(f"help {line}"), rf"\A[A-Z].*: {line}")
 
 
 class Processes(unittest.TestCase):

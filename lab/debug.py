@@ -26,6 +26,7 @@ HARDENINGS = ("off", "check", "redzone", "full")
 HEAP_KIB = 1024
 TRACE_MEMORY_SHARE = 64
 """RAM for each operation of a trace: the runner's tables."""
+PROCESSORS_MAX = 8
 START_SECONDS = 60.0
 """How long QEMU may take until it can be connected to."""
 COMMANDS_FILE = ROOT / "lab" / "gdb" / "heap.py"
@@ -75,12 +76,20 @@ def check(*, kernel: Optional[Path], heap: str, hardening: str, words: Sequence[
             raise InputError(f"{program} is not there; the Debian package {package} brings it")
     if trace_name is not None and any(word.startswith("run=") for word in words):
         raise InputError("--trace is for run=replay, and says so itself: leave run= away")
+    if recorded and processors(words) > 1:
+        raise InputError("--record goes with one processor: QEMU cannot record several")
     replayed = trace.read(trace.find(trace_name)) if trace_name is not None else None
     if kernel is not None and not kernel.is_file():
         raise InputError(f"{kernel}: there is no such file")
     return Request(kernel or kernel_of(heap, hardening),
                    [*(["run=replay"] if replayed else []), *words], replayed, recorded, commands,
                    batch)
+
+
+def processors(words: Sequence[str]) -> int:
+    """How many processors the kernel is to start; the kernel refuses what makes no sense."""
+    counts = [word.partition("=")[2] for word in words if word.startswith("processors=")]
+    return int(counts[-1]) if counts and counts[-1] in map(str, range(1, PROCESSORS_MAX + 1)) else 1
 
 
 def run(request: Request) -> int:
@@ -109,7 +118,7 @@ def _machine(request: Request, scratch: Path) -> qemu.Machine:
         memory += (len(request.trace.text)
                    + TRACE_MEMORY_SHARE * request.trace.operations >> 20) + 1
     return qemu.Machine(kernel=request.kernel, append=" ".join(request.words), module=module,
-                        memory_mib=memory)
+                        memory_mib=memory, processors=processors(request.words))
 
 
 def _counting() -> list[str]:

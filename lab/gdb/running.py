@@ -150,8 +150,8 @@ class When(Command):
     """Tell the life of the memory at an address: heap when ADDRESS
 
 Lists every call since the beginning of a recorded run (./heaplab debug --record) that handed out,
-resized or freed a block with ADDRESS in it. The machine runs through all of it again, a
-millisecond or two for each call of the heap, and ends where it was."""
+resized or freed a block with ADDRESS in what was asked for. The machine runs through all of it
+again, a few milliseconds for each call of the heap, and ends where it was."""
 
     name = "when"
 

@@ -294,6 +294,7 @@ class BadInput(unittest.TestCase):
                 (["--hardening", "hard"], "there is no hardening 'hard'; there are: off, "),
                 (["--kernel", "/no/kernel"], "/no/kernel: there is no such file"),
                 (["--trace", "linux-boot", "run=tests"], "--trace is for run=replay"),
+                (["--record", "processors=2"], "--record goes with one processor"),
                 (["--trace", "/no/trace.rep"], "/no/trace.rep")):
             with self.subTest(arguments):
                 done = subprocess.run(["/usr/bin/python3", "-m", "lab", "debug", *arguments],

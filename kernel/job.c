@@ -18,12 +18,15 @@ struct choice {
 static const struct choice kinds[] = {
     {"tests", JOB_TESTS},
     {"replay", JOB_REPLAY},
+    {"trials", JOB_TRIALS},
     {"smallest", JOB_SMALLEST},
     {"print", JOB_PRINT},
     {"fault", JOB_FAULT},
     {"experiment", JOB_EXPERIMENT},
     {"processors", JOB_PROCESSORS},
     {"misuse", JOB_MISUSE},
+    {"shell", JOB_SHELL},
+    {"hammer", JOB_HAMMER},
     {NULL, 0},
 };
 
@@ -96,6 +99,8 @@ static bool parse_word(struct text word, struct job *job)
     if (text_take_name(&word, "processors"))
         return text_number(word, &job->processors) && job->processors >= 1 &&
                job->processors <= JOB_PROCESSORS_MAX;
+    if (text_take_name(&word, "interval"))
+        return text_number(word, &job->interval) && job->interval <= JOB_INTERVAL_MAX;
     if (text_take_name(&word, "scale"))
         return text_number(word, &job->scale) && job->scale > 0;
     if (text_take_name(&word, "samples"))

@@ -10,68 +10,15 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn, Optional, Sequence
+from typing import Optional, Sequence
 
 from lab import ROOT, build
 from lab.errors import InputError, Interrupted, LabError
+from lab.options import (Parser as _Parser, count as _count, number_above_zero as
+                         _number_above_zero, samples as _samples, seed as _seed, share as _share,
+                         workers as _workers)
 from lab.outputs import DEFAULT_HTML, DEFAULT_JSON, Outputs
 from lab.process import stop_signals_raise
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports what is wrong in the one line that every error of heaplab is."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; '{self.prog} --help' says more")
-
-
-def _number_above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e9:
-        raise ValueError
-    return value
-
-
-def _share(text: str) -> Fraction:
-    if not 0 <= float(text) < 1e9:
-        raise ValueError
-    return Fraction(text)
-
-
-def _samples(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 4096:
-        raise ValueError
-    return value
-
-
-def _workers(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1024:
-        raise ValueError
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 1 <= value < 1 << 32:
-        raise ValueError
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value < 10**12:
-        raise ValueError
-    return value
-
-
-_share.__name__ = "share"
-_count.__name__ = "number above zero"
-_samples.__name__ = "number from 0 to 4096"
-_seed.__name__ = "seed from 1 to 4294967295"
-_number_above_zero.__name__ = "number of seconds"
-_workers.__name__ = "number of jobs"
 
 
 def _compare_parser() -> argparse.ArgumentParser:
@@ -286,14 +233,112 @@ def debug(argv: Sequence[str]) -> int:
         commands=options.execute, batch=options.batch))
 
 
+def run(argv: Sequence[str]) -> int:
+    """Boot a kernel to its shell, on this terminal."""
+    parser = _Parser(prog="heaplab run", allow_abbrev=False,
+                     description="Boot a kernel to its shell on this terminal, by GRUB as on a PC;"
+                     " where there is a desktop, a window shows the heap live.")
+    parser.add_argument("--heap", default="bitmap", metavar="NAME",
+                        help="the strategy (default: %(default)s)")
+    parser.add_argument("--traces", nargs="+", metavar="FILE",
+                        help="traces for 'load', files or names of shipped ones (default: all"
+                        " shipped)")
+    parser.add_argument("--heap-kib", default="1024", metavar="N",
+                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
+    parser.add_argument("--hardening", choices=("off", "check", "redzone", "full"),
+                        default="check", help="what is done about misuse (default: check)")
+    parser.add_argument("--firmware", choices=("bios", "ovmf64", "ovmf32"), default="bios",
+                        help="what the machine starts with (default: bios)")
+    parser.add_argument("--display", default="auto", metavar="D",
+                        help="how QEMU shows the screen: its -display, such as gtk, vnc=:1, or none"
+                        " (default: a window, where there is a desktop)")
+    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
+                        help="what QEMU runs on (default: tcg)")
+    options = parser.parse_args(argv)
+    from lab import run as command
+    return command.run(heap=options.heap, traces=options.traces,
+                       heap_kib=build.checked_heap_kib(options.heap_kib),
+                       hardening=options.hardening, firmware=options.firmware,
+                       display=options.display, accel=options.accel)
+
+
+def record(argv: Sequence[str]) -> int:
+    """Record what a program or a kernel asks for."""
+    from lab.record import options as command
+    return command.record(argv)
+
+
+def import_(argv: Sequence[str]) -> int:
+    """Make a trace of a recording that others made."""
+    from lab.record import options as command
+    return command.import_(argv)
+
+
+def trace(argv: Sequence[str]) -> int:
+    """Look at traces, and make others of them."""
+    from lab.record import options as command
+    return command.trace(argv)
+
+
+def _worst_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="heaplab worst", allow_abbrev=False,
+        description="Search for the traces that hurt a heap most: the dearest kmalloc, the dearest"
+        " kfree, the most memory for what is live. Keeps each as a small trace, and holds it"
+        " against what theory allows.")
+    parser.add_argument("strategies", nargs="*", metavar="STRATEGY", help="whose worst")
+    parser.add_argument("--all", action="store_true", help="every strategy's")
+    parser.add_argument("--goals", metavar="A,B",
+                        help="only these of malloc, short-malloc, long-malloc, free and memory;"
+                        " short (up to 4 KiB) and long are boundary-map's (default: all)")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
+                        help="the same seed, the same search (default: %(default)s)")
+    effort = parser.add_mutually_exclusive_group()
+    effort.add_argument("--evaluations", type=_count, metavar="N",
+                        help="try about so many traces for each goal, five times as many for memory"
+                        " (default: 1000)")
+    effort.add_argument("--minutes", type=_number_above_zero, metavar="M",
+                        help="search so long for each goal instead; not repeatable")
+    effort.add_argument("--quick", action="store_true", help="try about 120")
+    parser.add_argument("--out", type=Path, metavar="DIR", default=Path("heaplab-results/worst"),
+                        help="where traces and worst.json go; a search begins with what an earlier"
+                        " one left there (default: %(default)s)")
+    parser.add_argument("--afresh", action="store_true",
+                        help="begin without what an earlier search left")
+    parser.add_argument("--markdown", type=Path, metavar="FILE",
+                        help="write the tables into this document as well, between its lines"
+                        " '<!-- worst -->' and '<!-- end of worst -->'")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="searches at the same time (default: one for each core)")
+    return parser
+
+
+def worst(argv: Sequence[str]) -> int:
+    """Search for the worst traces there are."""
+    options = _worst_parser().parse_args(argv)
+    from lab.worst import command  # needs rich, which --help does not
+    from lab.worst.search import Budget
+    evaluations = command.QUICK_EVALUATIONS if options.quick else \
+        options.evaluations or command.EVALUATIONS
+    budget = Budget(None, options.minutes * 60) if options.minutes else Budget(evaluations)
+    return command.run(command.check(
+        options.strategies, options.all, options.goals, options.seed, budget, options.out,
+        options.afresh, options.markdown, options.jobs))
+
+
 COMMANDS = {
     "compare": compare,
     "answer": answer,
     "misuse": misuse,
+    "run": run,
+    "worst": worst,
     "test": test,
     "fuzz": fuzz,
     "debug": debug,
     "new": new,
+    "record": record,
+    "import": import_,
+    "trace": trace,
 }
 
 

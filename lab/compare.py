@@ -21,14 +21,13 @@ from typing import Any, Callable, Optional, Protocol, Sequence
 from rich.console import Console
 
 from lab import baseline, process, qemu, results, table, trace, workload
-from lab.build import Build, lab_root, peers as known_peers, strategies as known_strategies
+from lab.build import (Build, HEAP_KIB_DEFAULT, checked_heap_kib, lab_root,
+                       peers as known_peers, strategies as known_strategies)
 from lab.errors import InputError, RunError
 from lab.outputs import Outputs
 from lab.progress import Board, duration
 from lab.schedule import COUNT, SMALLEST, Job, Plan, carry_out
 from lab.trace import Trace
-
-HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
 
 QUICK_OPERATIONS = 10_000
 """What --quick replays of each trace."""
@@ -263,7 +262,7 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
         raise InputError("--accel kvm: /dev/kvm cannot be opened; leave the option away to count"
                          " instructions without it")
     return Request(
-        heap_kib=_checked_heap_kib(heap_kib),
+        heap_kib=checked_heap_kib(heap_kib),
         strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),
         traces=trace.read_all(_chosen_traces(traces, workloads)),
         workloads=_chosen_workloads(traces, workloads, quick), seed=seed,
@@ -282,14 +281,6 @@ def _chosen_workloads(traces: Optional[Sequence[str]], workloads: Optional[str],
     if workloads is None:
         workloads = workload.NONE if quick or traces is not None else workload.ALL
     return workload.chosen(workloads)
-
-
-def _checked_heap_kib(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or \
-            not HEAP_KIB_MIN <= int(text[:9]) <= HEAP_KIB_MAX:
-        raise InputError(f"--heap-kib {text}: the heap's size is a number of KiB"
-                         f" from {HEAP_KIB_MIN} to {HEAP_KIB_MAX}")
-    return int(text)
 
 
 def chosen_heaps(text: Optional[str], known: Sequence[str], peers: Sequence[str],

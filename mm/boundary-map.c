@@ -56,8 +56,8 @@
  * one put back, and one eviction at most: below 400. It meets no other, since by J
  * nothing is cached when there is no hole of 4 KiB. A longer one looks at 8 holes and
  * evicts one block for each 4 KiB begun: below 210 each. If there is no hole in a bin
- * above its own, it looks at every hole in that, 5 each; that is the one cost that what
- * others did decides. usable: constant. resize: as a free and a long request. walk and
+ * above its own, it looks at every hole in that, 10 each, and thrice if none serves; that
+ * is the one cost that what others did decides. usable: constant. resize: as a free and a long request. walk and
  * check: linear in the blocks, walk times the length of a cache list.
  * Fragmentation: a request is lost only if, with nothing cached, every hole is shorter; so
  * with at most m live blocks of M bytes together, none above n, M + (m + 1) * n bytes are

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, Sequence
 
-from lab import ROOT, build, results
+from lab import ROOT, __main__ as command, build, results
 from lab.trace import Trace
 
 TRACE_TEXT = "1000\n2\n4\n1\na 0 64\na 1 100\nf 0\nr 1 200\n"
@@ -26,6 +27,21 @@ def temporary_directory() -> Iterator[Path]:
     """A directory for one test."""
     with tempfile.TemporaryDirectory(prefix="lab-test-") as name:
         yield Path(name)
+
+
+@contextlib.contextmanager
+def empty_directory() -> Iterator[Path]:
+    """A directory for one test, in which it works."""
+    with temporary_directory() as directory, contextlib.chdir(directory):
+        yield directory
+
+
+def said(*arguments: str) -> tuple[int, str, str]:
+    """What `heaplab ARGUMENT ...` ends with, and says on standard output and error."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = command.main(arguments)
+    return status, out.getvalue(), err.getvalue()
 
 
 @contextlib.contextmanager
@@ -104,6 +120,13 @@ def schema_complaints(made: results.Document) -> list[str]:
     from jsonschema import Draft202012Validator
     validator = Draft202012Validator(json.loads(SCHEMA_FILE.read_text("utf-8")))
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(made)]
+
+
+def what_makes_code(programs: dict[str, Any]) -> dict[str, Any]:
+    """Compilers and flags, but for warnings: these change no count."""
+    return {machine: (made["compiler"], [flag for flag in made["flags"]
+                                         if not flag.startswith("-W")])
+            for machine, made in programs.items()}
 
 
 def programs_missing() -> str:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import re
@@ -12,32 +10,27 @@ import unittest
 from typing import Any
 from unittest import mock
 
-from lab import ROOT, __main__ as command, process
+from lab import ROOT, process
 from lab.answer import command as answer, fit, pages, processors, worst_case
 from lab.answer.chapter import Records, Scale
 from lab.errors import RunError
 from lab.experiment import CACHEGRIND, KERNEL, REPEATABLE, Builds, Experiment, Laboratory
 from lab.schedule import carry_out
-from lab.tests.support import temporary_directory
+from lab.tests.support import empty_directory, said, temporary_directory, what_makes_code
 
 
 class BadInput(unittest.TestCase):
     """Each is one whole line on standard error, status 2, and nothing written or started."""
 
     def setUp(self) -> None:
-        self.directory = self.enterContext(temporary_directory())
-        before = os.getcwd()
-        os.chdir(self.directory)
-        self.addCleanup(os.chdir, before)
+        self.directory = self.enterContext(empty_directory())
         self.enterContext(mock.patch.object(answer, "measure", side_effect=AssertionError))
 
     def refusal(self, *arguments: str) -> str:
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = command.main(["answer", *arguments])
-        self.assertEqual((status, out.getvalue()), (2, ""))
+        status, out, err = said("answer", *arguments)
+        self.assertEqual((status, out), (2, ""))
         self.assertEqual(list(self.directory.iterdir()), [])
-        return err.getvalue()
+        return err
 
     def test_an_unknown_option_is_told(self) -> None:
         self.assertEqual(self.refusal("--fast"), "heaplab: error: unrecognized arguments: --fast;"
@@ -54,13 +47,6 @@ class BadInput(unittest.TestCase):
                          " /dev/null/answer.md: cannot be written: /dev/null is not a directory\n")
         self.assertEqual(self.refusal("--out", "a.md", "--json", "a.md"), "heaplab: error: a.md:"
                          " two results cannot be written to the same file\n")
-
-
-def what_makes_code(programs: dict[str, Any]) -> dict[str, Any]:
-    """Compilers and flags, but for warnings: these change no count."""
-    return {machine: (made["compiler"], [flag for flag in made["flags"]
-                                         if not flag.startswith("-W")])
-            for machine, made in programs.items()}
 
 
 class Committed(unittest.TestCase):

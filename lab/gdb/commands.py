@@ -19,6 +19,7 @@ LARGEST_HOLES = 10
 CONTENTS_BYTES = 64
 DAMAGE_BYTES = 64
 LEAKING_CALLERS_MAX = 64
+CANNOT_SAY = "(the kernel cannot say more now, perhaps because the heap is locked: its function"
 
 _saved: list[Snapshot] = []
 """The snapshot that `heap diff` compares with; empty if there is none."""
@@ -201,7 +202,10 @@ def _position(address: int, block: Block) -> str:
 
 def _life(heap: kernel.Heap, address: int) -> list[str]:
     """Who took and who freed the block at an address, where the heap remembers."""
-    told = heap.filled_in("heap_explain", "heap_explanation", address)
+    try:
+        told = heap.filled_in("heap_explain", "heap_explanation", address)
+    except DoubleError as error:
+        return [f"  {CANNOT_SAY} {error})"]
     lines = _owners(told["life"])
     before = told["before"]
     if int(before["block"]) and not int(told["life"]["freed_by"]):
@@ -256,7 +260,10 @@ on, what it has counted since kinitHeap()."""
                 " largest hole"]
 
     def _counted(self, heap: kernel.Heap) -> list[str]:
-        stats = heap.stats()
+        try:
+            stats = heap.stats()
+        except DoubleError as error:
+            return [f"{CANNOT_SAY} {error})"]
         failures = [int(stats["failures"][place]) for place in range(4)]
         lines = [f"counted    at most {draw.plural(int(stats['peak_live_blocks']), 'live block')}"
                  f" at once; {draw.plural(int(stats['misuses']), 'misuse')}"]

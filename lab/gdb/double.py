@@ -15,7 +15,7 @@ import struct
 from typing import Callable, Optional
 
 PAGE_BYTES = 4096
-SECONDS_MAX = 5.0
+SECONDS_MAX = 2.0
 """How long a function may take; one that walks a damaged heap may never end."""
 
 _OWN = 0xF0000000
@@ -23,6 +23,8 @@ _OWN = 0xF0000000
 _STACK_BYTES = 1 << 20
 _CALLBACK = _OWN + _STACK_BYTES
 _HOME = _CALLBACK + 1
+_TABLE = _CALLBACK + 64
+_CODE, _DATA = 0x9B, 0x93
 _WORD = 4
 _RETURN, _HALT = b"\xc3", b"\xf4"
 
@@ -31,23 +33,42 @@ class DoubleError(Exception):
     """A function does not come back; in words that follow its name."""
 
 
-class Double:
-    """Memory from `base` on, and a processor."""
+def _segment(base: int, access: int) -> int:
+    """A descriptor of 4 GiB from base on (Intel SDM 3A, 3.4.5)."""
+    return 0xFFFF | (base & 0xFFFFFF) << 16 | access << 40 | 0xCF << 48 | (base >> 24) << 56
 
-    def __init__(self, base: int, image: bytes) -> None:
+
+class Double:
+    """Memory from `base` on, and a processor, whose segment FS begins where the kernel has what
+    belongs to one processor alone."""
+
+    def __init__(self, base: int, image: bytes, fs_base: int = 0) -> None:
         import unicorn  # here, so that GDB starts without it
         from unicorn import x86_const
         self._unicorn, self._x86 = unicorn, x86_const
-        self._base, self._image = base, image
+        self._base, self._image, self._fs_base = base, image, fs_base
         self._machine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32)
         self._machine.mem_map(base, -(-len(image) // PAGE_BYTES) * PAGE_BYTES)
         self._machine.mem_write(base, image)
         self._machine.mem_map(_OWN, _STACK_BYTES + PAGE_BYTES)
         self._machine.mem_write(_CALLBACK, _RETURN + _HALT)
+        self._load_segments(fs_base)
+
+    def _load_segments(self, fs_base: int) -> None:
+        """Flat segments, and FS as the kernel has it."""
+        table = struct.pack("<4Q", 0, _segment(0, _CODE), _segment(0, _DATA),
+                            _segment(fs_base, _DATA))
+        self._machine.mem_write(_TABLE, table)
+        self._machine.reg_write(self._x86.UC_X86_REG_GDTR, (0, _TABLE, len(table) - 1, 0))
+        self._machine.reg_write(self._x86.UC_X86_REG_CS, 8)
+        for register in (self._x86.UC_X86_REG_SS, self._x86.UC_X86_REG_DS,
+                         self._x86.UC_X86_REG_ES):
+            self._machine.reg_write(register, 16)
+        self._machine.reg_write(self._x86.UC_X86_REG_FS, 24)
 
     def fresh(self) -> "Double":
         """Another, of the same memory, in which nothing was called yet."""
-        return Double(self._base, self._image)
+        return Double(self._base, self._image, self._fs_base)
 
     def read(self, address: int, count: int) -> bytes:
         """Bytes of memory; raises DoubleError where there is none."""

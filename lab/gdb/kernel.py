@@ -243,7 +243,7 @@ def heap() -> Heap:
         start = symbol("_kernel_start")
         end = -(-symbol("_kernel_end") // PAGE_BYTES) * PAGE_BYTES
         try:
-            _HEAPS.append(Heap(Double(start, _read_all(start, end))))
+            _HEAPS.append(Heap(Double(start, _read_all(start, end), _fs_base())))
         except ImportError:
             raise gdb.GdbError("the heap commands need the Debian package python3-unicorn"
                                ) from None
@@ -251,6 +251,14 @@ def heap() -> Heap:
             raise gdb.GdbError(f"what is loaded does not behave like a LOS kernel: its code"
                                f" {error}") from None
     return _HEAPS[0]
+
+
+def _fs_base() -> int:
+    """Where what belongs to the selected processor lies; 0 where GDB does not know."""
+    try:
+        return int(gdb.newest_frame().read_register("fs_base")) & _ADDRESS_MASK
+    except ValueError:
+        return 0
 
 
 def insist_on_kernel() -> None:

@@ -163,6 +163,12 @@ class Doubles(unittest.TestCase):
         add = b"\x8b\x44\x24\x04\x03\x44\x24\x08\xc3"  # mov eax,[esp+4]; add eax,[esp+8]; ret
         self.assertEqual(self.double(add).call(self.BASE, 40, 2), 42)
 
+    def test_what_belongs_to_one_processor_is_found_through_fs(self):
+        from lab.gdb.double import Double
+        code = b"\x64\xa1\x04\0\0\0\xc3"  # mov eax,fs:[4]; ret
+        memory = code.ljust(64, b"\0") + struct.pack("<2I", 0, 77)
+        self.assertEqual(Double(self.BASE, memory, self.BASE + 64).call(self.BASE), 77)
+
     def test_one_that_crashes_or_never_ends_is_told_from_one_that_returns(self):
         from lab.gdb import double
         with self.assertRaisesRegex(double.DoubleError, "^crashes at 0x00100000$"):

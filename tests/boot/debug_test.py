@@ -184,6 +184,21 @@ class Sessions(unittest.TestCase):
         self.each(judge)
 
 
+class CriticalSteps(unittest.TestCase):
+
+    def test_between_two_steps_of_a_call_the_commands_say_so_and_next_leads_out(self):
+        step = 'gdb.execute("stepi 5", to_string=True)'
+        look = 'gdb.execute("heap check", to_string=True)'
+        said = debug("tlsf" if "tlsf" in STRATEGIES else STRATEGIES[-1], SOUND, {
+            "go": "heap next 4", "within": "tbreak *kmalloc", "to kmalloc": "continue",
+            "search": f'python next(0 for _ in range(60) if ({step}, "critical" in {look})[1])',
+            "map": "heap map", "out": "heap next", "check": "heap check"})
+        self.assertRegex(said["map"], r"^in the middle of kmalloc\(\d+\), called by leave_secrets"
+                         r".*\nin a critical step of it \('heap next' ends it\), or damaged: I\d")
+        self.assertRegex(said["out"], r"^kmalloc\(\d+\) = 0x")
+        self.assertRegex(said["check"], "^sound: ")
+
+
 class Failures(unittest.TestCase):
 
     def test_break_fail_stops_where_a_request_gets_null_and_says_why(self):

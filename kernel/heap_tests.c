@@ -10,11 +10,13 @@
  */
 #include "heap_tests.h"
 
+#include "../mm/hardening.h"
 #include "../mm/heap.h"
 #include "../mm/heap_check.h"
 #include "../mm/heap_strategy.h"
 #include "format.h"
 #include "random.h"
+#include "text.h"
 
 enum {
     MESSAGE_BYTES = 320,
@@ -283,17 +285,19 @@ static const char *test_kmalloc_too_large(uint32_t seed)
 
 static const char *test_blocks_are_apart(uint32_t seed)
 {
-    enum { BLOCKS = 200 };
+    enum { BLOCKS = 200, BLOCKS_SMALL = 100, SMALL_BYTES = 128 * 1024 };
     start(seed);
+    /* On the smallest heaps, pages of 4 KiB for each size are more than there are. */
+    uint32_t blocks = region_bytes() < SMALL_BYTES ? BLOCKS_SMALL : BLOCKS;
     const char *wrong = NULL;
-    for (uint32_t slot = 0; slot < BLOCKS && wrong == NULL; slot++)
-        wrong = hold(slot, slot < BLOCKS / 2 ? slot + 1 : 1 + random_below(&randomness, 250));
-    if (wrong == NULL && measure().live_blocks != BLOCKS)
-        wrong = SAY("%u blocks were handed out, but walking the heap shows %u", BLOCKS,
+    for (uint32_t slot = 0; slot < blocks && wrong == NULL; slot++)
+        wrong = hold(slot, slot < blocks / 2 ? slot + 1 : 1 + random_below(&randomness, 250));
+    if (wrong == NULL && measure().live_blocks != blocks)
+        wrong = SAY("%u blocks were handed out, but walking the heap shows %u", blocks,
                     measure().live_blocks);
-    for (uint32_t slot = 0; slot < BLOCKS && wrong == NULL; slot++)
+    for (uint32_t slot = 0; slot < blocks && wrong == NULL; slot++)
         wrong = let_go(slot);
-    return wrong != NULL ? wrong : broken_after("200 allocations and frees");
+    return wrong != NULL ? wrong : broken_after("many allocations and frees");
 }
 
 static const char *long_block_between_two(uint32_t bytes)
@@ -1011,6 +1015,40 @@ static const char *test_starts_anew(uint32_t seed)
     return wrong != NULL ? wrong : broken_after("kinitHeap() on a full heap");
 }
 
+/* --- leaks --------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void *take_as_somebody(uint32_t bytes)
+{
+    void *block = kmalloc(bytes);
+    __asm__ volatile("" : "+r"(block)); /* no jump: kmalloc is to return to here */
+    return block;
+}
+
+static const char *test_leaks(uint32_t seed)
+{
+    struct heap_leak leaks[3];
+    start(seed);
+    void *first = take_as_somebody(10);
+    void *others = kmalloc(300);
+    take_as_somebody(20);
+    kfree(take_as_somebody(40));
+    uint32_t callers = heap_leaks(leaks, 3);
+    const struct text level = text_of(kheap_hardening());
+    if (callers == 0 && (text_is(level, "off") || text_is(level, "check")))
+        return "SKIP below the hardening level redzone nobody knows who took a block";
+    if (callers != 2)
+        return SAY("heap_leaks() knows %u callers; expected 2", callers);
+    if (leaks[0].blocks != 2 || leaks[0].bytes != 30 || leaks[0].oldest.block != first)
+        return SAY("heap_leaks() lists %u blocks of %u bytes, the oldest at %p; expected 2 of 30,"
+                   " at %p", leaks[0].blocks, leaks[0].bytes,
+                   (const void *)leaks[0].oldest.block, first);
+    if (leaks[1].blocks != 1 || leaks[1].bytes != 300 || leaks[1].oldest.block != others)
+        return "heap_leaks() does not list the second caller's one block of 300 bytes";
+    if (heap_leaks(leaks, 1) != 1)
+        return "heap_leaks() lists more callers than it was asked for";
+    return broken_after("three allocations");
+}
+
 /* --- stress ------------------------------------------------------------------------- */
 
 /* Mostly small, a quarter up to 2 KiB, now and then a sixteenth of the heap. */
@@ -1134,6 +1172,7 @@ const struct heap_test heap_tests[] = {
     {"ksize_covers_the_request", test_ksize_covers_request},
     {"ksize_of_a_wrong_address_is_zero", test_ksize_wrong_address},
     {"kinitHeap_starts_anew", test_starts_anew},
+    {"heap_leaks_lists_live_blocks_by_who_took_them", test_leaks},
     {"random_calls_keep_contents_and_invariants", test_stress},
 };
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../mm/heap_stats.h"
 #include "machine.h"
 
 enum job_kind {
@@ -41,6 +42,8 @@ struct job {
     uint32_t interval;        /* ticks between two interrupts, in the mean; 0: none; of JOB_HAMMER */
     char sin[JOB_NAME_BYTES]; /* its name; only of JOB_MISUSE; empty: all of them */
     enum machine_fault fault; /* only of JOB_FAULT */
+    bool fails;               /* requests of a replay fail as failing says */
+    struct heap_failing failing;
 };
 
 /*

@@ -136,11 +136,14 @@ const char *replay_trace(const struct trace *trace, const struct job *job, struc
     struct replayer replayer = {
         .player = {.trace = trace, .portrait = &replay->portrait}, .job = job, .replay = replay};
     *replay = (struct replay){.placement_hash = 0xcbf29ce484222325ULL};
+    if (!heap_fail(job->fails ? &job->failing : NULL) && job->fails)
+        return "with -Dhardening=off no request can fail on purpose";
     if (!allocate_tables(&replayer))
         return "too little RAM beside the heap for the replay's tables";
     machine_clear_stack_depth();
     begin(&replayer);
     const char *wrong = play_all(&replayer);
+    heap_fail(NULL);
     if (wrong != NULL)
         return wrong;
     replay->operations = replayer.player.next;

@@ -15,7 +15,9 @@ Modules, from the bottom up:
 - `baseline`: what changed since earlier results, and what got worse;
 - `outputs`: the files of a comparison, written all or none;
 - `experiment`, `cachegrind`: single runs of one heap, and their records;
+- `evidence`, `page`: documents of such records, and the pages that are made of them;
 - `answer`: the chapters on what is naive about the naive heap;
+- `papers`: the results that others published, measured again;
 - `debug`, `gdb`: kernels under GDB, and the commands that see their heaps;
 - `transcript`: the sessions that a document shows, carried out anew;
 - `compare`, `__main__`: the commands.

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 from lab import ROOT, build
 from lab.errors import InputError, Interrupted, LabError
@@ -91,25 +92,43 @@ def compare(argv: Sequence[str]) -> int:
                                         options.markdown, options.pictures), gate)
 
 
-def answer(argv: Sequence[str]) -> int:
-    """Measure what is naive about the naive heap, and write the page that tells it."""
-    parser = _Parser(
-        prog="heaplab answer", allow_abbrev=False,
-        description="Why is the naive heap naive? Measures it, chapter by chapter, and writes a"
-        " page with figures. Prints the summary.")
+def _page_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """Of a command that measures, and writes a page."""
+    parser = _Parser(prog=f"heaplab {name}", allow_abbrev=False, description=description)
     parser.add_argument("--quick", action="store_true",
                         help="little of everything: done in a minute")
     parser.add_argument("--out", type=Path, metavar="FILE",
                         help="the page, FILE.md; its figures go into the directory FILE beside it"
-                        " (default: heaplab-results/answer.md)")
+                        f" (default: heaplab-results/{name}.md)")
     parser.add_argument("--json", type=Path, metavar="FILE",
                         help="where the records go (default: results.json beside the figures)")
     parser.add_argument("--jobs", type=_workers, metavar="N",
                         help="experiments at the same time (default: one for each core)")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def answer(argv: Sequence[str]) -> int:
+    """Measure what is naive about the naive heap, and write the page that tells it."""
+    options = _page_parser(
+        "answer", "Why is the naive heap naive? Measures it, chapter by chapter, and writes a page"
+        " with figures. Prints the summary.").parse_args(argv)
     from lab.answer import command  # needs rich, which --help does not
     return command.run(options.out or command.DEFAULT_PAGE, options.json, options.quick,
                        options.jobs)
+
+
+def papers(argv: Sequence[str]) -> int:
+    """Measure again what the literature published, and write the page that compares."""
+    parser = _page_parser(
+        "papers", "Do the published results come out here? Measures each again, and writes a page"
+        " that says: reproduced, not reproduced or not comparable, and why. Prints its table.")
+    parser.add_argument("--csapp", type=Path, metavar="DIR",
+                        help="the traces of the CS:APP malloc lab (amptjp-bal.rep, ...), which do"
+                        " not come with this lab, for the row that is about them")
+    options = parser.parse_args(argv)
+    from lab.papers import command  # needs rich, which --help does not
+    return command.run(options.out or command.DEFAULT_PAGE, options.json, options.quick,
+                       options.csapp, options.jobs)
 
 
 def test(argv: Sequence[str]) -> int:
@@ -196,149 +215,26 @@ def misuse(argv: Sequence[str]) -> int:
     return command.run(strategies, options.update)
 
 
-def _debug_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="heaplab debug", allow_abbrev=False,
-        description="Boot a kernel in QEMU under GDB, with commands that see its heap: 'help heap'"
-        " there lists them, docs/debugging.md shows them at work. The machine stops where the heap"
-        " is ready.")
-    parser.add_argument("words", nargs="*", metavar="WORD",
-                        help="of the kernel's command line, as in docs/runner.md (default:"
-                        " run=tests)")
-    parser.add_argument("--trace", metavar="FILE",
-                        help="replay this .rep or .rep.gz file, or a shipped trace")
-    parser.add_argument("--heap", default="bitmap", metavar="NAME",
-                        help="the strategy (default: %(default)s)")
-    parser.add_argument("--hardening", default="check", metavar="LEVEL",
-                        help="off, check, redzone or full (default: %(default)s)")
-    parser.add_argument("--kernel", type=Path, metavar="ELF",
-                        help="debug this kernel rather than build one of --heap and --hardening")
-    parser.add_argument("--record", action="store_true",
-                        help="let the kernel run to its end first, and debug the recording, which"
-                        " goes backwards, too")
-    parser.add_argument("-ex", "--execute", action="append", default=[], metavar="COMMAND",
-                        help="a command for GDB to begin with; may be given several times")
-    parser.add_argument("--batch", action="store_true",
-                        help="carry out what -ex says, and end")
-    return parser
-
-
-def debug(argv: Sequence[str]) -> int:
-    """Check what is asked for, and become a session of GDB."""
-    options = _debug_parser().parse_args(argv)
-    from lab import debug as command
-    return command.run(command.check(
-        kernel=options.kernel, heap=options.heap, hardening=options.hardening,
-        words=options.words, trace_name=options.trace, recorded=options.record,
-        commands=options.execute, batch=options.batch))
-
-
-def run(argv: Sequence[str]) -> int:
-    """Boot a kernel to its shell, on this terminal."""
-    parser = _Parser(prog="heaplab run", allow_abbrev=False,
-                     description="Boot a kernel to its shell on this terminal, by GRUB as on a PC;"
-                     " where there is a desktop, a window shows the heap live.")
-    parser.add_argument("--heap", default="bitmap", metavar="NAME",
-                        help="the strategy (default: %(default)s)")
-    parser.add_argument("--traces", nargs="+", metavar="FILE",
-                        help="traces for 'load', files or names of shipped ones (default: all"
-                        " shipped)")
-    parser.add_argument("--heap-kib", default="1024", metavar="N",
-                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
-    parser.add_argument("--hardening", choices=("off", "check", "redzone", "full"),
-                        default="check", help="what is done about misuse (default: check)")
-    parser.add_argument("--firmware", choices=("bios", "ovmf64", "ovmf32"), default="bios",
-                        help="what the machine starts with (default: bios)")
-    parser.add_argument("--display", default="auto", metavar="D",
-                        help="how QEMU shows the screen: its -display, such as gtk, vnc=:1, or none"
-                        " (default: a window, where there is a desktop)")
-    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
-                        help="what QEMU runs on (default: tcg)")
-    options = parser.parse_args(argv)
-    from lab import run as command
-    return command.run(heap=options.heap, traces=options.traces,
-                       heap_kib=build.checked_heap_kib(options.heap_kib),
-                       hardening=options.hardening, firmware=options.firmware,
-                       display=options.display, accel=options.accel)
-
-
-def record(argv: Sequence[str]) -> int:
-    """Record what a program or a kernel asks for."""
-    from lab.record import options as command
-    return command.record(argv)
-
-
-def import_(argv: Sequence[str]) -> int:
-    """Make a trace of a recording that others made."""
-    from lab.record import options as command
-    return command.import_(argv)
-
-
-def trace(argv: Sequence[str]) -> int:
-    """Look at traces, and make others of them."""
-    from lab.record import options as command
-    return command.trace(argv)
-
-
-def _worst_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="heaplab worst", allow_abbrev=False,
-        description="Search for the traces that hurt a heap most: the dearest kmalloc, the dearest"
-        " kfree, the most memory for what is live. Keeps each as a small trace, and holds it"
-        " against what theory allows.")
-    parser.add_argument("strategies", nargs="*", metavar="STRATEGY", help="whose worst")
-    parser.add_argument("--all", action="store_true", help="every strategy's")
-    parser.add_argument("--goals", metavar="A,B",
-                        help="only these of malloc, short-malloc, long-malloc, free and memory;"
-                        " short (up to 4 KiB) and long are boundary-map's (default: all)")
-    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
-                        help="the same seed, the same search (default: %(default)s)")
-    effort = parser.add_mutually_exclusive_group()
-    effort.add_argument("--evaluations", type=_count, metavar="N",
-                        help="try about so many traces for each goal, five times as many for memory"
-                        " (default: 1000)")
-    effort.add_argument("--minutes", type=_number_above_zero, metavar="M",
-                        help="search so long for each goal instead; not repeatable")
-    effort.add_argument("--quick", action="store_true", help="try about 120")
-    parser.add_argument("--out", type=Path, metavar="DIR", default=Path("heaplab-results/worst"),
-                        help="where traces and worst.json go; a search begins with what an earlier"
-                        " one left there (default: %(default)s)")
-    parser.add_argument("--afresh", action="store_true",
-                        help="begin without what an earlier search left")
-    parser.add_argument("--markdown", type=Path, metavar="FILE",
-                        help="write the tables into this document as well, between its lines"
-                        " '<!-- worst -->' and '<!-- end of worst -->'")
-    parser.add_argument("--jobs", type=_workers, metavar="N",
-                        help="searches at the same time (default: one for each core)")
-    return parser
-
-
-def worst(argv: Sequence[str]) -> int:
-    """Search for the worst traces there are."""
-    options = _worst_parser().parse_args(argv)
-    from lab.worst import command  # needs rich, which --help does not
-    from lab.worst.search import Budget
-    evaluations = command.QUICK_EVALUATIONS if options.quick else \
-        options.evaluations or command.EVALUATIONS
-    budget = Budget(None, options.minutes * 60) if options.minutes else Budget(evaluations)
-    return command.run(command.check(
-        options.strategies, options.all, options.goals, options.seed, budget, options.out,
-        options.afresh, options.markdown, options.jobs))
+def _elsewhere(module: str, function: str) -> Callable[[Sequence[str]], int]:
+    """A command of a module of its own, which is loaded when it is asked for."""
+    return lambda argv: getattr(importlib.import_module(module), function)(argv)
 
 
 COMMANDS = {
     "compare": compare,
     "answer": answer,
+    "grade": _elsewhere("lab.grade.options", "grade"),
+    "worst": _elsewhere("lab.worst.options", "worst"),
+    "run": _elsewhere("lab.run", "main"),
+    "debug": _elsewhere("lab.debug", "main"),
+    "papers": papers,
     "misuse": misuse,
-    "run": run,
-    "worst": worst,
+    "record": _elsewhere("lab.record.options", "record"),
+    "import": _elsewhere("lab.record.options", "import_"),
+    "trace": _elsewhere("lab.record.options", "trace"),
     "test": test,
-    "fuzz": fuzz,
-    "debug": debug,
     "new": new,
-    "record": record,
-    "import": import_,
-    "trace": trace,
+    "fuzz": fuzz,
 }
 
 

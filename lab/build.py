@@ -174,6 +174,10 @@ class Build:
                for name, value in _option_values(self.directory).items()):
             self._meson("the configuration",
                         [*setup_command(self.directory, options), "--wipe"])
+            return
+        # What there is to build may have changed since.
+        self._meson("the configuration", [shutil.which("ninja") or "ninja", "-C",
+                                          str(self.directory), "build.ninja"])
 
     def _compile(self, say: Callable[[str], None]) -> None:
         if any(not program.path.exists() for program in self._programs.values()):

@@ -7,6 +7,7 @@ goes backwards as well. QEMU and GDB meet at a socket in a directory of their ow
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from typing import Optional, Sequence
 from lab import ROOT, process, qemu, trace
 from lab.build import Build, strategies
 from lab.errors import InputError, RunError
+from lab.options import Parser
 from lab.trace import Trace
 
 HARDENINGS = ("off", "check", "redzone", "full")
@@ -201,3 +203,39 @@ def _wait(debugger: subprocess.Popen[bytes], batch: bool) -> int:
         return debugger.wait()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="heaplab debug", allow_abbrev=False,
+        description="Boot a kernel in QEMU under GDB, with commands that see its heap: 'help heap'"
+        " there lists them, docs/debugging.md shows them at work. The machine stops where the heap"
+        " is ready.")
+    parser.add_argument("words", nargs="*", metavar="WORD",
+                        help="of the kernel's command line, as in docs/runner.md (default:"
+                        " run=tests)")
+    parser.add_argument("--trace", metavar="FILE",
+                        help="replay this .rep or .rep.gz file, or a shipped trace")
+    parser.add_argument("--heap", default="bitmap", metavar="NAME",
+                        help="the strategy (default: %(default)s)")
+    parser.add_argument("--hardening", default="check", metavar="LEVEL",
+                        help="off, check, redzone or full (default: %(default)s)")
+    parser.add_argument("--kernel", type=Path, metavar="ELF",
+                        help="debug this kernel rather than build one of --heap and --hardening")
+    parser.add_argument("--record", action="store_true",
+                        help="let the kernel run to its end first, and debug the recording, which"
+                        " goes backwards, too")
+    parser.add_argument("-ex", "--execute", action="append", default=[], metavar="COMMAND",
+                        help="a command for GDB to begin with; may be given several times")
+    parser.add_argument("--batch", action="store_true",
+                        help="carry out what -ex says, and end")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Check what is asked for, and become a session of GDB."""
+    options = _parser().parse_args(argv)
+    return run(check(
+        kernel=options.kernel, heap=options.heap, hardening=options.hardening,
+        words=options.words, trace_name=options.trace, recorded=options.record,
+        commands=options.execute, batch=options.batch))

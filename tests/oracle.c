@@ -201,9 +201,9 @@ static const char *move(struct oracle *oracle, uint32_t index, uint32_t bytes)
     const struct oracle_block old = state->block[index];
     uint32_t moved;
     const char *wrong = oracle_alloc(oracle, bytes, HEAP_ALIGNMENT_BYTES, &moved);
+    state->ids--; /* the block keeps its own */
     if (wrong != NULL || moved == ORACLE_UNKNOWN)
         return wrong;
-    state->ids--;
     state->block[moved].id = old.id;
     return oracle_free(oracle, oracle_index_of(oracle, old.address));
 }

@@ -8,9 +8,12 @@
 #include "host_heap.h"
 
 /* strategies.inc, generated from -Dstrategies, holds a line for each strategy. */
+#ifndef STRATEGIES
+#define STRATEGIES "strategies.inc"
+#endif
 #define STRATEGY(name) extern const struct heap_strategy heap_##name;
 #define STRATEGY_WITH_CASES(name) STRATEGY(name) extern const struct cases name##_cases;
-#include "strategies.inc"
+#include STRATEGIES
 #undef STRATEGY
 #undef STRATEGY_WITH_CASES
 
@@ -20,7 +23,7 @@ static const struct {
 } subjects[] = {
 #define STRATEGY(name) {&heap_##name, NULL},
 #define STRATEGY_WITH_CASES(name) {&heap_##name, &name##_cases},
-#include "strategies.inc"
+#include STRATEGIES
 };
 
 enum { SUBJECTS = sizeof(subjects) / sizeof(subjects[0]), TESTS_MAX = 100 };

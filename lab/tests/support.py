@@ -138,6 +138,23 @@ def programs_missing() -> str:
     return f"not installed: {', '.join(missing)}" if missing else ""
 
 
+_SOURCE_PARTS = ("arch", "cross", "kernel", "lab", "mm", "papers", "peers", "tests", "traces",
+                 "meson.build", "meson_options.txt")
+
+
+def copied_source(directory: Path) -> Path:
+    """A copy in `directory` of all that is built, for a test that changes it."""
+    source = directory / "source"
+    source.mkdir()
+    for part in _SOURCE_PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, source / part,
+                            ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / part, source / part)
+    return source
+
+
 def script(path: Path, text: str) -> Path:
     """An executable file: `text` below a line that names its interpreter."""
     path.write_text(text, "utf-8")

@@ -4,13 +4,13 @@
  * some length, and compares each state with the oracle and with the strategy's policy. Ends
  * with what was covered, or with the shortest sequence that goes wrong, as a trace as well.
  */
-#include <errno.h>
 #include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "explore.h"
 #include "story.h"
 
@@ -34,28 +34,40 @@ static const char *rep_path;
 /* why: what a probe found, or what kept the last call, or the probe, from coming back. */
 static void tell(const char *why, bool came_back)
 {
+    char text[2 * ORACLE_REASON_BYTES];
+    if (explored.probing) {
+        snprintf(text, sizeof(text), "that shows when wrong addresses are offered, and then all "
+                 "blocks freed: %s", why);
+        why = text;
+    }
     const struct story story = {.strategy = scope.strategy,
                                 .map_bytes = scope.map_bytes,
                                 .calls = explored.calls,
                                 .count = explored.count,
                                 .last_is_fatal = !came_back && !explored.probing,
                                 .why = why};
-    printf("%s goes wrong on a heap of %u + %u bytes, after %u call%s:\n", scope.strategy->name,
-           scope.map_bytes, scope.map_bytes * HEAP_BYTES_PER_MAP_BYTE, explored.count,
-           explored.count == 1 ? "" : "s");
-    story_tell(&story, stdout);
-    if (!story_write_rep(&story, rep_path))
-        printf("error: %s: %s\n", rep_path, strerror(errno));
-    else
-        printf("As a trace: host-%s map_bytes=%u run=replay %s\n", scope.strategy->name,
-               scope.map_bytes, rep_path);
-    fflush(stdout);
+    story_tell(&story, rep_path, stdout);
 }
 
 /* What a sanitizer calls when it has said its own, on standard error. */
 static void tell_of_fault(void)
 {
     tell("the fault that is described above", false);
+}
+
+/* UndefinedBehaviorSanitizer, a library of its own, calls nobody, but can be made to abort. */
+const char *__ubsan_default_options(void);
+
+const char *__ubsan_default_options(void)
+{
+    return "abort_on_error=1";
+}
+
+static void tell_of_abort(int signal)
+{
+    (void)signal;
+    tell_of_fault();
+    _exit(EXIT_FAILURE);
 }
 
 /* Since the last alarm nothing has come to its end: so nothing will. */
@@ -115,23 +127,10 @@ static _Noreturn void refuse(const char *argument)
     exit(EXIT_FAILURE);
 }
 
-/* Returns: the number behind "name=", at most max; 0 iff argument does not begin so. */
-static uint32_t number_in(const char *argument, const char *name, uint32_t max)
-{
-    size_t length = strlen(name);
-    char *end;
-    if (strncmp(argument, name, length) != 0)
-        return 0;
-    unsigned long value = strtoul(argument + length, &end, 10);
-    if (*end != '\0' || end == argument + length || value < 1 || value > max)
-        refuse(argument);
-    return (uint32_t)value;
-}
-
 static void read_argument(const char *argument)
 {
-    uint32_t transitions = number_in(argument, "transitions=", TRANSITIONS_MAX);
-    uint32_t map_bytes = number_in(argument, "map_bytes=", MAP_BYTES_MAX);
+    uint32_t transitions = argument_number(argument, "transitions=", TRANSITIONS_MAX);
+    uint32_t map_bytes = argument_number(argument, "map_bytes=", MAP_BYTES_MAX);
     if (transitions != 0)
         scope.transitions_max = transitions;
     else if (map_bytes % 8 == 0 && map_bytes != 0)
@@ -164,6 +163,7 @@ int main(int count, char **arguments)
     if (scope.map_bytes == 0)
         find_smallest_heap();
     __sanitizer_set_death_callback(tell_of_fault);
+    signal(SIGABRT, tell_of_abort);
     signal(SIGALRM, watch);
     alarm(HANGS_AFTER_SECONDS);
     explore(&scope, &explored, stdout);

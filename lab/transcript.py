@@ -11,7 +11,8 @@ A session is a block of code that begins with a line `$ ./heaplab debug ...`; ea
 with `(gdb) ` is a command, and what follows it what was said. A block that begins with a command
 goes on with the session of the block before. So the document itself is the script.
 
-Addresses, and lines of source, are other ones in each kernel: a check lets them pass.
+Addresses, and lines of source, are other ones in each kernel: a check lets them pass, and counts
+of instructions as well.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _NOISE = re.compile(r"heaplab: (configuring|building|waiting|recorded in) |.*; r
 _VARIES = (
     (re.compile(r"0x[0-9a-f]+"), "0x"),
     (re.compile(r"(\.c|\.h|\.asm):\d+"), r"\1:"),
-    (re.compile(r"^\d+\t", re.MULTILINE), "\t"),
+    (re.compile(r", line \d+\."), ", line."),
+    (re.compile(r"^\d+\t.*\n", re.MULTILINE), ""),
     (re.compile(r"(?:[0-9a-f]{2} ){2,}.*"), "bytes"),
     (re.compile(r"\b\d{1,3}(?:,\d{3})+\b"), "number"),
     (re.compile(r"\b[0-9a-f]{8}\b"), "word"),

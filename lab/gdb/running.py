@@ -13,7 +13,7 @@ from lab.gdb.snapshot import WORDS, Block, State, difference
 from lab.gdb.stops import outside
 
 PROGRESS_CALLS = 1000
-FRAMES_SHOWN = 6
+FRAMES_SHOWN = 4
 BYTES_WHERE_NO_BLOCK = 4
 """What 'heap who' watches at an address that is in no block which somebody owns."""
 

@@ -24,6 +24,7 @@ _COLOUR = {LIVE: "32", WASTE: "33", HOLE: "90", CACHED: "36", META: "34", UNKNOW
            MIXED: "35"}
 _LETTER = {State.FREE: HOLE, State.CACHED: CACHED, State.META: META, State.UNKNOWN: UNKNOWN}
 _ROW_BYTES = 16
+_HARD_SPACE = "\0"
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,9 @@ def totals(snapshot: Snapshot, title: str = "") -> str:
                         (State.UNKNOWN, "unknown")):
         if amount := snapshot.bytes_of(state):
             parts.append(f"{what} {amount:,}")
-    return textwrap.fill(title + ", ".join(parts), LINE_LETTERS,
-                         subsequent_indent=" " * len(title))
+    whole = (part.replace(" ", _HARD_SPACE) for part in parts)
+    return textwrap.fill(title + ", ".join(whole), LINE_LETTERS,
+                         subsequent_indent=" " * len(title)).replace(_HARD_SPACE, " ")
 
 
 def change_lines(before: Snapshot, after: Snapshot, change: Difference, ink: Ink) -> list[str]:

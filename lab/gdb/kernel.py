@@ -272,7 +272,7 @@ def insist_on_kernel() -> None:
 def insist_on_heap() -> None:
     """Raise gdb.GdbError unless kinitHeap() has made the heap."""
     insist_on_kernel()
-    if read_memory(symbol("account_state"), 1) == b"\0":
+    if int(gdb.parse_and_eval("account_state")) == 0:
         raise gdb.GdbError("there is no heap yet: kinitHeap() has not been called")
 
 

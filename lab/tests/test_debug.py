@@ -41,6 +41,19 @@ class Hardened(unittest.TestCase):
         self.assertIn("hardening  full\n", stats)
         self.assertRegex(stats, r"(?m)^requested  [\d,]+ bytes, at most [\d,]+$")
 
+    def test_without_hardening_they_know_the_heap_all_the_same(self) -> None:
+        commands = ("heap next 2", "heap check", "heap stats")
+        done = subprocess.run(
+            ["/usr/bin/python3", "-m", "lab", "debug", "--hardening", "off",
+             "run=experiment", "experiment=stale", "--batch",
+             *(part for one in commands for part in ("-ex", "echo ---\\n", "-ex", one))],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500)
+        _, called, check, stats = done.stdout.split("---\n")
+        self.assertRegex(called, r"(?m)^kmalloc\(\d+\) = 0x\w+, called by leave_secrets ")
+        self.assertEqual(check, "sound: 3 blocks tile the heap, and all invariants of bitmap"
+                         " hold\n")
+        self.assertIn("counted    nothing: hardening is off\n", stats)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -130,6 +130,11 @@ class Maps(unittest.TestCase):
         self.assertEqual(draw.totals(WHOLE), "live 320 in 2 blocks (waste 24), free 3,776 in"
                          " 2 holes (largest 3,584), own 256")
 
+    def test_long_totals_break_between_two_sums(self):
+        lines = draw.totals(WHOLE, "so much is there at this very moment: ").split("\n")
+        self.assertEqual(lines[1].strip(), "free 3,776 in 2 holes (largest 3,584), own 256")
+        self.assertTrue(all(len(line) <= 98 for line in lines))
+
 
 class Tables(unittest.TestCase):
 

@@ -274,6 +274,7 @@ COMMANDS = {
     "grade": _elsewhere("lab.grade.options", "grade"),
     "worst": _elsewhere("lab.worst.options", "worst"),
     "run": _elsewhere("lab.run", "main"),
+    "debug": _elsewhere("lab.debug", "main"),
     "papers": papers,
     "misuse": misuse,
     "mistakes": mistakes,

@@ -247,6 +247,18 @@ class Build:
         return False
 
 
+def what_makes_code(provenance: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, object]]:
+    """Of what made programs, what comes from outside: the compilers, and flags that matter.
+
+    Warnings change no count. Definitions, and what links libraries, are the project's own: where
+    they change, so did its sources, and what that does to a count is to be seen.
+    """
+    own = ("-W", "-D", "-pthread")
+    return {program: {"compiler": made["compiler"],
+                      "flags": [flag for flag in made["flags"] if not flag.startswith(own)]}
+            for program, made in provenance.items()}
+
+
 def _output(command: Sequence[str], directory: Path) -> str:
     """What a command prints.
 

@@ -12,11 +12,11 @@ from typing import Any, Sequence
 from unittest import mock
 
 from lab import ROOT, process
+from lab.build import what_makes_code
 from lab.evidence import figures_by
 from lab.experiment import Builds, Experiment, Laboratory
 from lab.schedule import carry_out
-from lab.tests.support import (empty_directory, said, temporary_directory,
-                               what_makes_code)
+from lab.tests.support import empty_directory, said, temporary_directory
 
 
 def carry_out_all(chosen: Sequence[Experiment], builds: Builds, scratch: Path) -> dict[str, Any]:

@@ -122,13 +122,6 @@ def schema_complaints(made: results.Document) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(made)]
 
 
-def what_makes_code(programs: dict[str, Any]) -> dict[str, Any]:
-    """Compilers and flags, but for warnings: these change no count."""
-    return {machine: (made["compiler"], [flag for flag in made["flags"]
-                                         if not flag.startswith("-W")])
-            for machine, made in programs.items()}
-
-
 def programs_missing() -> str:
     """Why real kernels cannot be built and booted here; empty if they can."""
     missing = [tool for tool in ("qemu-system-i386", "clang", "ld.lld", "nasm", "ninja", "gcc")

@@ -220,7 +220,7 @@ class Page(unittest.TestCase):
         sources = re.findall(r'(?:src|href)="([^"]*)"', self.page)
         self.assertTrue(sources)
         self.assertEqual([uri for uri in sources if not uri.startswith("data:")], [])
-        self.assertNotRegex(self.page, r"@import|<script|<link")
+        self.assertNotRegex(self.page, r"@import|<script[^>]|<link")
 
     def test_the_page_has_the_figures_of_the_table(self) -> None:
         for one in table.tables(self.made):
@@ -229,10 +229,18 @@ class Page(unittest.TestCase):
                 for cell in cells:
                     self.assertIn(f">{cell.text}{cell.mark}</td>", self.page)
 
-    def test_the_page_has_cost_tradeoff_and_holes(self) -> None:
-        self.assertEqual([one.title for one in report.pictures(self.made)],
-                         ["Cost per operation", "Speed against memory", "Holes over time"])
-        self.assertEqual(self.page.count("<img "), 3)
+    def test_each_trace_has_memory_portraits_and_costs(self) -> None:
+        titles = {trace: [one.title for one in made]
+                  for trace, made in report.pictures(self.made).items()}
+        self.assertEqual(titles, {name: [
+            f"{name}: memory over time", f"{name}: portraits", f"{name}: cost per operation"]
+            for name in ("one", "two")})
+        self.assertEqual(self.page.count("<img "), 7)
+
+    def test_without_samples_there_are_costs_alone(self) -> None:
+        self.made = changed(self.made, "bitmap", portrait=[])
+        made = report.pictures(changed(self.made, "next-fit", portrait=[]))
+        self.assertEqual([len(pictures) for pictures in made.values()], [1, 1])
 
     def test_words_of_a_trace_are_no_markup(self) -> None:
         page = report.page(document(traces=("<b>x</b>",)))

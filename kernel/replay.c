@@ -8,6 +8,7 @@
 #include "replay.h"
 
 #include "arithmetic.h"
+#include "changes.h"
 #include "console.h"
 #include "figures.h"
 #include "format.h"
@@ -27,6 +28,7 @@ struct player {
     uint32_t *sorted;            /* where figures are made of them */
     uint32_t requested_bytes;    /* live now */
     uint32_t last_cost;
+    struct changes changes; /* only if they are asked for */
     struct replay *replay;
 };
 
@@ -255,6 +257,13 @@ static void note_cost(struct player *player, uint32_t operation)
         machine_bulk_put(&cost, sizeof(cost));
 }
 
+static const char *note_changes(struct player *player)
+{
+    if (!player->job->changes)
+        return NULL;
+    return changes_put(&player->changes, kheap_strategy(), kheap());
+}
+
 static const char *take_sample(struct player *player, uint32_t operation)
 {
     struct sample *sample = &player->replay->samples[player->replay->sample_count++];
@@ -266,13 +275,14 @@ static const char *take_sample(struct player *player, uint32_t operation)
 }
 
 /* Initialises the heap, and notes down what that takes: ticks, and bytes of the region. */
-static void begin(struct player *player)
+static const char *begin(struct player *player)
 {
     struct heap_stats empty;
     measure(player, (measured_function *)kinitHeap, 0, 0);
     heap_measure(kheap_strategy(), kheap(), &empty);
     player->replay->init_cost = player->last_cost;
     player->replay->map_bytes = empty.meta_bytes;
+    return note_changes(player);
 }
 
 /* Returns: how many steps of equal length fit count at most parts times; at least 1. */
@@ -301,6 +311,9 @@ static const char *play_all(struct player *player)
             return wrong;
         note_placement(player, &trace->operations[index], failures_before);
         note_cost(player, index);
+        wrong = note_changes(player);
+        if (wrong != NULL)
+            return wrong;
         replay->operations++;
         if (player->job->samples > 0 && replay->operations % sample_every == 0)
             wrong = take_sample(player, index);
@@ -332,6 +345,7 @@ static bool allocate_tables(struct player *player)
         scratch_alloc(player->job->samples * (uint32_t)sizeof(struct sample));
     return player->blocks != NULL && player->costs != NULL && player->sorted != NULL &&
            player->replay->samples != NULL &&
+           (!player->job->changes || changes_begin(&player->changes, &kheap()->region)) &&
            portrait_begin(&player->replay->portrait, &kheap()->region,
                           player->job->portrait_cells, player->job->samples);
 }
@@ -343,8 +357,9 @@ const char *replay_trace(const struct trace *trace, const struct job *job, struc
     if (!allocate_tables(&player))
         return "too little RAM beside the heap for the replay's tables";
     machine_clear_stack_depth();
-    begin(&player);
-    const char *wrong = play_all(&player);
+    const char *wrong = begin(&player);
+    if (wrong == NULL)
+        wrong = play_all(&player);
     if (wrong != NULL)
         return explain(&player, wrong);
     replay->stack_bytes = machine_stack_depth_bytes();

@@ -17,6 +17,7 @@ Modules, from the bottom up:
 - `baseline`: what changed since earlier results, and what got worse;
 - `outputs`: the files of a comparison, written all or none;
 - `experiment`, `cachegrind`: single runs of one heap, and their records;
+- `play`: the film of a trace on some heaps;
 - `answer`: the chapters on what is naive about the naive heap;
 - `compare`, `__main__`: the commands.
 """

@@ -253,10 +253,49 @@ def misuse(argv: Sequence[str]) -> int:
     return command.run(strategies, options.update)
 
 
+def _play_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="heaplab play", allow_abbrev=False,
+        description="Make a film of a trace on some heaps, side by side: one page on which every"
+        " operation can be gone to, with the map of each heap at that moment.")
+    parser.add_argument("trace", metavar="TRACE",
+                        help="a .rep or .rep.gz file, the name of a shipped trace such as"
+                        " linux-boot, or of a synthetic workload such as churn-kernel-85")
+    parser.add_argument("--strategies", metavar="A,B", default="bitmap,tlsf,boundary-map",
+                        help="these heaps (default: %(default)s)")
+    parser.add_argument("--heap-kib", default="1024", metavar="N",
+                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
+    parser.add_argument("--operations", type=_count, metavar="N",
+                        help="only the first N operations; of a workload, N after its build-up")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
+                        help="of a synthetic workload (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE",
+                        help="where the page goes (default: heaplab-results/film.html)")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="boots at the same time (default: one for each core)")
+    return parser
+
+
+def play(argv: Sequence[str]) -> int:
+    """Check what is to be filmed, have the kernels replay it, and write the page."""
+    options = _play_parser().parse_args(argv)
+    from lab import compare as comparison  # needs rich, which --help does not
+    from lab.play import command
+    out = options.out or command.DEFAULT_PAGE
+    request = command.Request(
+        options.trace, heap_kib=comparison.checked_heap_kib(options.heap_kib),
+        strategies=comparison.chosen_heaps(options.strategies, build.strategies(), (), False),
+        seed=options.seed, operations_limit=options.operations,
+        workers=options.jobs or len(os.sched_getaffinity(0)))
+    command.check(options.trace, out)
+    return command.run(request, out)
+
+
 COMMANDS = {
     "compare": compare,
     "answer": answer,
     "misuse": misuse,
+    "play": play,
     "test": test,
     "fuzz": fuzz,
     "new": new,

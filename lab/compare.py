@@ -241,7 +241,7 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
         raise InputError("--accel kvm: /dev/kvm cannot be opened; leave the option away to count"
                          " instructions without it")
     return Request(
-        heap_kib=_checked_heap_kib(heap_kib),
+        heap_kib=checked_heap_kib(heap_kib),
         strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),
         traces=trace.read_all(_chosen_traces(traces, workloads)),
         workloads=_chosen_workloads(traces, workloads, quick), seed=seed,
@@ -263,7 +263,8 @@ def _chosen_workloads(traces: Optional[Sequence[str]], workloads: Optional[str],
     return workload.chosen(workloads)
 
 
-def _checked_heap_kib(text: str) -> int:
+def checked_heap_kib(text: str) -> int:
+    """The heap size that --heap-kib names."""
     if not (text.isascii() and text.isdigit()) or \
             not HEAP_KIB_MIN <= int(text[:9]) <= HEAP_KIB_MAX:
         raise InputError(f"--heap-kib {text}: the heap's size is a number of KiB"
@@ -277,8 +278,9 @@ def chosen_heaps(text: Optional[str], known: Sequence[str], peers: Sequence[str]
     chosen = [name.strip() for name in text.split(",")] if text is not None else list(known)
     for name in chosen:
         if name not in known and name not in peers:
-            raise InputError(f"there is no strategy {name!r}; choose from: {', '.join(known)}; or,"
-                             f" of the peers: {', '.join(peers)}")
+            others = f"; or, of the peers: {', '.join(peers)}" if peers else ""
+            raise InputError(f"there is no strategy {name!r}; choose from: {', '.join(known)}"
+                             f"{others}")
     return list(dict.fromkeys([*chosen, *(peers if with_peers else ())]))
 
 

@@ -213,7 +213,7 @@ class Heaplab(unittest.TestCase):
     def test_an_unknown_command_is_one_line(self) -> None:
         self.assertEqual(self.run_it("frobnicate"), (
             2, "", "heaplab: error: there is no command 'frobnicate'; the commands are:"
-            " compare, answer, misuse, test, fuzz, new, help\n"))
+            " compare, answer, play, misuse, test, fuzz, new, help\n"))
 
     def test_it_works_through_links_from_anywhere(self) -> None:
         (self.tree / "pkg-a").touch()
@@ -248,7 +248,7 @@ class NeedsOfThisProject(unittest.TestCase):
         assert match
         packages = []
         for line in match[2].splitlines():
-            self.assertRegex(line, r"^((compare|answer|misuse|test|fuzz|new)\??,?)+"
+            self.assertRegex(line, r"^((compare|answer|play|misuse|test|fuzz|new)\??,?)+"
                                    r"\s+[a-z0-9.+-]+(:i386)?\s+"
                                    r"(command \S+|file /\S+|module \w+|m32|(gcc|clang)32 \S+)$")
             packages.append(line.split()[1])

@@ -25,16 +25,8 @@ struct rsdp {
     uint8_t second_checksum, reserved[3];
 } __attribute__((packed));
 
-struct table {
-    char signature[4];
-    uint32_t bytes;
-    uint8_t revision, checksum;
-    char oem[6], oem_table[8];
-    uint32_t oem_revision, creator, creator_revision;
-} __attribute__((packed));
-
 struct madt {
-    struct table table;
+    struct acpi_table table;
     uint32_t local_apic_address;
     uint32_t flags;
 } __attribute__((packed));
@@ -63,7 +55,6 @@ struct madt_override {
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct rsdp) == 36, "ACPI 6.5, table 5.3");
-_Static_assert(sizeof(struct table) == 36, "ACPI 6.5, table 5.4");
 _Static_assert(sizeof(struct madt) == 44, "ACPI 6.5, table 5.19");
 
 static bool sums_to_zero(const void *start, uint32_t bytes)
@@ -74,7 +65,7 @@ static bool sums_to_zero(const void *start, uint32_t bytes)
     return sum == 0;
 }
 
-static bool is_rsdp(const void *address)
+bool acpi_is_rsdp(const void *address)
 {
     return __builtin_memcmp(address, "RSD PTR ", 8) == 0 &&
            sums_to_zero(address, RSDP_FIRST_BYTES);
@@ -83,40 +74,56 @@ static bool is_rsdp(const void *address)
 const void *acpi_search_rsdp(const uint8_t *start, const uint8_t *end)
 {
     for (; end - start >= RSDP_FIRST_BYTES; start += RSDP_ALIGNMENT_BYTES)
-        if (is_rsdp(start))
+        if (acpi_is_rsdp(start))
             return start;
     return NULL;
 }
 
-static bool is_whole(const struct table *table)
+static bool is_whole(const struct acpi_table *table)
 {
     return table->bytes >= sizeof(*table) && sums_to_zero(table, table->bytes);
 }
 
-static bool is_called(const struct table *table, const char *signature)
+static bool is_called(const struct acpi_table *table, const char *signature)
 {
     return __builtin_memcmp(table->signature, signature, sizeof(table->signature)) == 0;
 }
 
 /* The table at a physical address; NULL if a 32-bit kernel cannot reach it. */
-static const struct table *table_at(uint64_t physical)
+static const struct acpi_table *table_at(uint64_t physical)
 {
-    return physical <= UINT32_MAX ? (const struct table *)(uintptr_t)physical : NULL;
+    return physical <= UINT32_MAX ? (const struct acpi_table *)(uintptr_t)physical : NULL;
 }
 
-/* Returns: the MADT among those that list names, in entries of so many bytes; or NULL. */
-static const struct madt *find_madt(const struct table *list, uint32_t entry_bytes)
+/* Returns: the table among those that list names, in entries of so many bytes; or NULL. */
+static const struct acpi_table *find_in(const struct acpi_table *list, uint32_t entry_bytes,
+                                        const char *signature)
 {
     const uint8_t *next = (const uint8_t *)(list + 1);
     const uint8_t *end = (const uint8_t *)list + list->bytes;
     for (; end - next >= (ptrdiff_t)entry_bytes; next += entry_bytes) {
         uint64_t physical = 0;
         __builtin_memcpy(&physical, next, entry_bytes);
-        const struct table *table = table_at(physical);
-        if (table != NULL && is_called(table, "APIC") && is_whole(table))
-            return (const struct madt *)table;
+        const struct acpi_table *table = table_at(physical);
+        if (table != NULL && is_called(table, signature) && is_whole(table))
+            return table;
     }
     return NULL;
+}
+
+const struct acpi_table *acpi_find(const void *address, const char *signature)
+{
+    const struct rsdp *rsdp = address;
+    const struct acpi_table *rsdt = rsdp->rsdt != 0 ? table_at(rsdp->rsdt) : NULL;
+    const struct acpi_table *found = NULL;
+    if (rsdt != NULL && is_called(rsdt, "RSDT") && is_whole(rsdt))
+        found = find_in(rsdt, sizeof(uint32_t), signature);
+    if (found == NULL && rsdp->revision >= RSDP_REVISION_WITH_XSDT) {
+        const struct acpi_table *xsdt = table_at(rsdp->xsdt);
+        if (xsdt != NULL && is_called(xsdt, "XSDT") && is_whole(xsdt))
+            found = find_in(xsdt, sizeof(uint64_t), signature);
+    }
+    return found;
 }
 
 static void add_processor(const struct madt_local_apic *local, struct acpi_platform *platform)
@@ -173,22 +180,13 @@ static const char *read_madt(const struct madt *madt, struct acpi_platform *plat
     return NULL;
 }
 
-const char *acpi_read(const void *address, struct acpi_platform *platform)
+const char *acpi_read(const void *rsdp, struct acpi_platform *platform)
 {
-    const struct rsdp *rsdp = address;
     *platform = (struct acpi_platform){0};
-    if (!is_rsdp(rsdp))
+    if (!acpi_is_rsdp(rsdp))
         return "ACPI: the RSDP has another signature, or a wrong checksum";
-    const struct table *rsdt = rsdp->rsdt != 0 ? table_at(rsdp->rsdt) : NULL;
-    const struct madt *madt = NULL;
-    if (rsdt != NULL && is_called(rsdt, "RSDT") && is_whole(rsdt))
-        madt = find_madt(rsdt, sizeof(uint32_t));
-    if (madt == NULL && rsdp->revision >= RSDP_REVISION_WITH_XSDT) {
-        const struct table *xsdt = table_at(rsdp->xsdt);
-        if (xsdt != NULL && is_called(xsdt, "XSDT") && is_whole(xsdt))
-            madt = find_madt(xsdt, sizeof(uint64_t));
-    }
-    if (madt == NULL || madt->table.bytes < sizeof(*madt))
+    const struct acpi_table *madt = acpi_find(rsdp, "APIC");
+    if (madt == NULL || madt->bytes < sizeof(struct madt))
         return "ACPI: there is no MADT, which lists the processors";
-    return read_madt(madt, platform);
+    return read_madt((const struct madt *)madt, platform);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the firmware's tables say of processors and interrupt controllers.
+ * The firmware's tables, and what they say of processors and interrupt controllers.
  *
- * Source: ACPI Specification 6.5, 5.2.5 (RSDP), 5.2.7 (RSDT), 5.2.8 (XSDT) and 5.2.12 (MADT).
+ * Source: ACPI Specification 6.5, 5.2.5 (RSDP), 5.2.6 (what tables begin with), 5.2.7 (RSDT),
+ * 5.2.8 (XSDT) and 5.2.12 (MADT).
  */
 #ifndef KERNEL_ACPI_H
 #define KERNEL_ACPI_H
@@ -16,6 +17,17 @@ struct acpi_io_apic {
     uint32_t address;         /* physical */
     uint32_t first_interrupt; /* the global number of its input 0 */
 };
+
+/* What every table begins with. */
+struct acpi_table {
+    char signature[4];
+    uint32_t bytes; /* of the whole table */
+    uint8_t revision, checksum;
+    char oem[6], oem_table[8];
+    uint32_t oem_revision, creator, creator_revision;
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct acpi_table) == 36, "ACPI 6.5, table 5.4");
 
 /* An ISA interrupt that does not arrive where its number says. */
 struct acpi_override {
@@ -41,6 +53,16 @@ struct acpi_platform {
  * Requires: all of it is readable. Returns: the first whose checksum is right; else NULL.
  */
 const void *acpi_search_rsdp(const uint8_t *start, const uint8_t *end);
+
+/* Returns: whether an RSDP is there, with the right checksum. */
+bool acpi_is_rsdp(const void *address);
+
+/*
+ * Returns: the first whole table of that signature, four letters, to which the RSDP leads; NULL
+ * if there is none, or none that lies below 4 GiB.
+ * Requires: acpi_is_rsdp(rsdp); every address that the tables name is readable.
+ */
+const struct acpi_table *acpi_find(const void *rsdp, const char *signature);
 
 /*
  * Reads the tables that rsdp leads to.

@@ -35,11 +35,27 @@ struct memory_range {
     bool usable;
 };
 
+/* Where a colour's bits lie in a point. */
+struct boot_colour {
+    uint8_t position; /* of the lowest */
+    uint8_t bits;
+};
+
+/* Memory that a screen shows, point by point, if its colours are direct; else all zeroes. */
+struct boot_framebuffer {
+    uint64_t address; /* physical; 0: there is none */
+    uint32_t pitch_bytes; /* from one row to the next */
+    uint32_t width, height; /* in points */
+    uint32_t bits_per_point;
+    struct boot_colour red, green, blue;
+};
+
 struct boot_info {
     const char *loader_name;
     const char *command_line;
     const void *acpi_rsdp; /* NULL if the loader gave none */
     bool graphics_screen;  /* true iff the screen, if there is one, shows no text */
+    struct boot_framebuffer framebuffer; /* only of a graphics screen */
     uint32_t own_count;    /* the loader's information itself; must not be written over */
     struct boot_own own[BOOT_OWN_MAX];
     uint32_t module_count;

@@ -56,7 +56,7 @@ static void compute(const struct trace *trace, const uint32_t *costs, uint32_t c
 {
     *figures = (struct cost_figures){0};
     for (uint32_t i = 0; i < count; i++) {
-        if (costs[i] == FIGURES_NO_COST || !is_selected(selection, trace->operations[i].kind))
+        if (costs[i] == PLAYER_NO_COST || !is_selected(selection, trace->operations[i].kind))
             continue;
         if (figures->operations == 0 || costs[i] > figures->max) {
             figures->max = costs[i];

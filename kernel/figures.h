@@ -5,9 +5,6 @@
 
 #include "replay.h"
 
-/* Stands for "nothing was called". */
-#define FIGURES_NO_COST UINT32_MAX
-
 /*
  * Fills in replay's cost, malloc and free from costs, one for each of the operations
  * that were replayed. work: room for as many more.

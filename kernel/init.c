@@ -7,15 +7,19 @@
 #include "experiment.h"
 #include "heap.h"
 #include "heap_strategy.h"
+#include "input.h"
 #include "job.h"
 #include "machine.h"
 #include "memory.h"
 #include "misuse_run.h"
 #include "panic.h"
+#include "power.h"
 #include "processor_test.h"
 #include "runner.h"
 #include "screen.h"
 #include "serial.h"
+#include "shell.h"
+#include "trials.h"
 
 extern const uint8_t _kernel_start[], _kernel_end[];
 
@@ -43,15 +47,23 @@ static enum machine_status do_job(const struct job *job)
         return run_tests(job);
     case JOB_REPLAY:
         return run_replay(job, boot_info.module_count > 0 ? &boot_info.modules[0] : NULL);
+    case JOB_TRIALS:
+        return run_trials(job, boot_info.module_count > 0 ? &boot_info.modules[0] : NULL);
     case JOB_FAULT:
         return job->processors > 1 ? processor_fault(&boot_info, job->processors, job->fault)
                                    : run_fault(job);
     case JOB_PROCESSORS:
         return processor_test(&boot_info, job->processors);
+    case JOB_HAMMER:
+        return processor_hammer(&boot_info, job);
     case JOB_EXPERIMENT:
         return run_experiment(job);
     case JOB_MISUSE:
         return run_misuse(job);
+    case JOB_SHELL:
+        input_init(&boot_info);
+        power_init(&boot_info);
+        return run_shell(job, boot_info.modules, boot_info.module_count);
     case JOB_PRINT:
         return run_refused("run=print writes a trace to a file: only the host has files");
     case JOB_SMALLEST:
@@ -72,7 +84,7 @@ void kernel_main(uint32_t loader, const void *information)
     features_require();                                         /* can it run all the rest? */
     cpu_init();                                                 /* faults become messages */
     require(boot_info_read(loader, information, &boot_info));   /* what the loader knows */
-    screen_use(!boot_info.graphics_screen);                     /* is there a text screen? */
+    screen_use(&boot_info);                                     /* text, points, or none? */
     require(memory_init(&boot_info, (uintptr_t)_kernel_start, (uintptr_t)_kernel_end));
     require(job_parse(boot_info.command_line, &job));           /* what to do */
     cpu_guard_null();                                           /* the loader's texts are read */

@@ -18,12 +18,15 @@ struct choice {
 static const struct choice kinds[] = {
     {"tests", JOB_TESTS},
     {"replay", JOB_REPLAY},
+    {"trials", JOB_TRIALS},
     {"smallest", JOB_SMALLEST},
     {"print", JOB_PRINT},
     {"fault", JOB_FAULT},
     {"experiment", JOB_EXPERIMENT},
     {"processors", JOB_PROCESSORS},
     {"misuse", JOB_MISUSE},
+    {"shell", JOB_SHELL},
+    {"hammer", JOB_HAMMER},
     {NULL, 0},
 };
 
@@ -72,6 +75,36 @@ static bool parse_name(struct text word, char name[JOB_NAME_BYTES])
     return true;
 }
 
+/* "fail_nth=N": the Nth request and no other. */
+static bool parse_nth(struct text word, struct heap_failing *failing)
+{
+    uint32_t number;
+    if (!text_number(word, &number) || number == 0)
+        return false;
+    failing->skip = number - 1;
+    failing->times = 1;
+    return true;
+}
+
+/* Which requests are to fail: as struct heap_failing says. */
+static bool parse_failing(struct text word, struct job *job)
+{
+    struct heap_failing *failing = &job->failing;
+    job->fails = true;
+    if (text_take_name(&word, "fail_nth"))
+        return parse_nth(word, failing);
+    if (text_take_name(&word, "fail_skip"))
+        return text_number(word, &failing->skip);
+    if (text_take_name(&word, "fail_interval"))
+        return text_number(word, &failing->interval) && failing->interval > 0;
+    if (text_take_name(&word, "fail_percent"))
+        return text_number(word, &failing->probability_percent) &&
+               failing->probability_percent <= 100;
+    if (text_take_name(&word, "fail_times"))
+        return text_number(word, &failing->times);
+    return false;
+}
+
 /* Returns: whether word is one of ours and its value makes sense. */
 static bool parse_word(struct text word, struct job *job)
 {
@@ -98,6 +131,8 @@ static bool parse_word(struct text word, struct job *job)
     if (text_take_name(&word, "processors"))
         return text_number(word, &job->processors) && job->processors >= 1 &&
                job->processors <= JOB_PROCESSORS_MAX;
+    if (text_take_name(&word, "interval"))
+        return text_number(word, &job->interval) && job->interval <= JOB_INTERVAL_MAX;
     if (text_take_name(&word, "scale"))
         return text_number(word, &job->scale) && job->scale > 0;
     if (text_take_name(&word, "samples"))
@@ -107,7 +142,7 @@ static bool parse_word(struct text word, struct job *job)
                job->portrait_cells <= PORTRAIT_CELLS_MAX;
     if (text_take_name(&word, "seed"))
         return text_number(word, &job->seed) && job->seed > 0;
-    return false;
+    return parse_failing(word, job);
 }
 
 static bool is_control(char character)
@@ -144,11 +179,17 @@ const char *job_parse(const char *command_line, struct job *job)
         .samples = 256,
         .seed = 1,
         .processors = 1,
+        .failing = {.interval = 1, .probability_percent = 100},
     };
     struct text rest = text_of(command_line);
     struct text word = text_take_word(&rest);
     for (; word.next < word.end; word = text_take_word(&rest))
         if (!parse_word(word, job))
             return refuse(word);
-    return rest.next < rest.end ? refuse(rest) : NULL; /* it stopped at a line end */
+    job->failing.seed = job->seed;
+    if (rest.next < rest.end) /* it stopped at a line end */
+        return refuse(rest);
+    return job->fails && job->kind != JOB_REPLAY
+               ? "command line: fail_nth=, fail_skip= and the like go with run=replay"
+               : NULL;
 }

@@ -6,20 +6,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../mm/heap_stats.h"
 #include "machine.h"
 
 enum job_kind {
     JOB_TESTS,
     JOB_REPLAY,
+    JOB_TRIALS,
     JOB_SMALLEST,
     JOB_PRINT,
     JOB_FAULT,
     JOB_EXPERIMENT,
     JOB_PROCESSORS,
     JOB_MISUSE,
+    JOB_SHELL,
+    JOB_HAMMER,
 };
 
-enum { JOB_SAMPLES_MAX = 4096, JOB_NAME_BYTES = 32, JOB_PROCESSORS_MAX = 8 };
+enum { JOB_SAMPLES_MAX = 4096, JOB_NAME_BYTES = 32, JOB_PROCESSORS_MAX = 8,
+       JOB_INTERVAL_MAX = 1000000000 };
 
 struct job {
     enum job_kind kind;
@@ -35,8 +40,11 @@ struct job {
     char workload[JOB_NAME_BYTES]; /* its name; empty: the trace is a boot module */
     char experiment[JOB_NAME_BYTES]; /* its name; only of JOB_EXPERIMENT */
     uint32_t processors;      /* how many to start */
+    uint32_t interval;        /* ticks between two interrupts, in the mean; 0: none; of JOB_HAMMER */
     char sin[JOB_NAME_BYTES]; /* its name; only of JOB_MISUSE; empty: all of them */
     enum machine_fault fault; /* only of JOB_FAULT */
+    bool fails;               /* requests of a replay fail as failing says */
+    struct heap_failing failing;
 };
 
 /*

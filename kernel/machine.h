@@ -24,6 +24,38 @@ void machine_screen_put(char character);
 /* Bytes out of the way of both, for bulk results; they may go nowhere. */
 void machine_bulk_put(const void *bytes, uint32_t count);
 
+/* Waits for a key and returns it: of enum key, or a character; from keyboard or serial line. */
+uint32_t machine_wait_key(void);
+
+/* Returns: a key that was pressed, as machine_wait_key() does; KEY_NONE if none was. */
+uint32_t machine_poll_key(void);
+
+/* Waits for about so long. */
+void machine_wait(uint32_t microseconds);
+
+/*
+ * Takes a part of the screen, beside the text, to draw on.
+ * Returns: whether there is such a part, and *width and *height, in points.
+ */
+bool machine_canvas_open(uint32_t *width, uint32_t *height);
+
+/*
+ * Draw on that part, its upper left corner being 0, 0. Colours are 0xRRGGBB. Characters are
+ * MACHINE_GLYPH_WIDTH wide.
+ * Requires: machine_canvas_open() returned true.
+ */
+enum { MACHINE_GLYPH_WIDTH = 8 };
+void machine_canvas_fill(uint32_t x, uint32_t y, uint32_t width, uint32_t height,
+                         uint32_t colour);
+void machine_canvas_text(uint32_t x, uint32_t y, const char *text, uint32_t colour,
+                         uint32_t background);
+
+/* Switches the machine off; one that cannot halts, and says so. A process ends, done. */
+__attribute__((noreturn)) void machine_power_off(void);
+
+/* Starts the machine again; a process ends as if it were done. */
+__attribute__((noreturn)) void machine_reboot(void);
+
 /* Shows who called whom on the console, innermost first, as far as can be told. */
 void machine_show_backtrace(void);
 

@@ -41,6 +41,16 @@ void *scratch_alloc(uint32_t bytes)
     return taken;
 }
 
+uint8_t *scratch_mark(void)
+{
+    return scratch_next;
+}
+
+void scratch_release(uint8_t *mark)
+{
+    scratch_next = mark;
+}
+
 static bool overlaps(struct span a, struct span b)
 {
     return a.start < b.end && b.start < a.end;

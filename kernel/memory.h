@@ -23,9 +23,14 @@ void scratch_init(uint8_t *start, uint8_t *end);
 bool scratch_holds(const uint8_t *start, const uint8_t *end);
 
 /*
- * Returns: bytes of zeroed memory, aligned to 16, never given back; NULL iff there is
- * not so much left.
+ * Returns: bytes of zeroed memory, aligned to 16; NULL iff there is not so much left.
  */
 void *scratch_alloc(uint32_t bytes);
+
+/* Returns: how much is taken now, for scratch_release(). */
+uint8_t *scratch_mark(void);
+
+/* Gives back all that was taken since scratch_mark() returned mark. */
+void scratch_release(uint8_t *mark);
 
 #endif

@@ -168,6 +168,31 @@ static uint32_t try_all(const struct job *job, const struct sins *sins)
     return tried;
 }
 
+static void list(const struct sins *sins)
+{
+    for (const struct sin *sin = sins->list; sin < sins->list + sins->count; sin++)
+        console_print("  %-24s %s\n", sin->name, sin->deed);
+}
+
+static bool has(const struct sins *sins, struct text name)
+{
+    for (const struct sin *sin = sins->list; sin < sins->list + sins->count; sin++)
+        if (text_is(name, sin->name))
+            return true;
+    return false;
+}
+
+bool misuse_knows(struct text name)
+{
+    return has(&sins_of_address, name) || has(&sins_of_memory, name);
+}
+
+void misuse_list(void)
+{
+    list(&sins_of_address);
+    list(&sins_of_memory);
+}
+
 enum machine_status run_misuse(const struct job *job)
 {
     if (job->sin[0] == '\0')

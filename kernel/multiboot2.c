@@ -21,7 +21,7 @@ enum tag_type {
     TAG_ACPI_NEW = 15,
 };
 
-enum { TAG_ALIGNMENT_BYTES = 8, MEMORY_AVAILABLE = 1, FRAMEBUFFER_EGA_TEXT = 2 };
+enum { TAG_ALIGNMENT_BYTES = 8, MEMORY_AVAILABLE = 1, FRAMEBUFFER_DIRECT = 1, FRAMEBUFFER_EGA_TEXT = 2 };
 
 struct information_head {
     uint32_t total_bytes;
@@ -61,7 +61,11 @@ struct framebuffer_tag {
     uint32_t height;
     uint8_t bits_per_pixel;
     uint8_t type;
+    uint16_t reserved;
+    uint8_t colours[6]; /* of direct colour: position and size of red, green and blue */
 } __attribute__((packed, aligned(4)));
+
+_Static_assert(offsetof(struct framebuffer_tag, colours) == 32, "3.6.12");
 
 /* Returns: the text that fills the tag from its offset on; NULL iff it has no end there. */
 static const char *tag_text(const struct tag *tag, uint32_t offset)
@@ -121,6 +125,21 @@ static const char *read_framebuffer(const struct tag *tag, struct boot_info *inf
     if (tag->bytes <= offsetof(struct framebuffer_tag, type))
         return "multiboot2: the framebuffer tag is too short";
     info->graphics_screen |= framebuffer->type != FRAMEBUFFER_EGA_TEXT;
+    if (framebuffer->type != FRAMEBUFFER_DIRECT)
+        return NULL;
+    const uint8_t *colours = framebuffer->colours;
+    if (tag->bytes < offsetof(struct framebuffer_tag, colours) + sizeof(framebuffer->colours))
+        return "multiboot2: the framebuffer tag has no room for its colours";
+    info->framebuffer = (struct boot_framebuffer){
+        .address = framebuffer->address,
+        .pitch_bytes = framebuffer->pitch_bytes,
+        .width = framebuffer->width,
+        .height = framebuffer->height,
+        .bits_per_point = framebuffer->bits_per_pixel,
+        .red = {colours[0], colours[1]},
+        .green = {colours[2], colours[3]},
+        .blue = {colours[4], colours[5]},
+    };
     return NULL;
 }
 

@@ -3,9 +3,24 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "console.h"
 #include "machine.h"
+
+static void (*last_words)(void);
+
+void panic_tells(void (*tell)(void))
+{
+    last_words = tell;
+}
+
+void panic_last_words(void)
+{
+    void (*tell)(void) = __atomic_exchange_n(&last_words, NULL, __ATOMIC_RELAXED);
+    if (tell != NULL)
+        tell();
+}
 
 void panic(const char *format, ...)
 {
@@ -19,6 +34,7 @@ void panic(const char *format, ...)
         va_end(arguments);
         console_print("\n");
         machine_show_backtrace();
+        panic_last_words();
     } else {
         console_print("panic while panicking: %s\n", format);
     }

@@ -9,4 +9,10 @@
  */
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *format, ...);
 
+/* From here on, panic_last_words() calls tell. */
+void panic_tells(void (*tell)(void));
+
+/* The last thing in a panic before it stops the machine, whoever says why: once. */
+void panic_last_words(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include "arithmetic.h"
 #include "console.h"
 #include "heap.h"
+#include "locking.h"
 #include "machine.h"
 
 enum { KIB = 1024 };
@@ -111,11 +112,11 @@ static void report_portrait(const struct portrait *portrait)
 void record_report(const struct trace *trace, const struct job *job, const struct replay *replay)
 {
     console_report("result: {\"strategy\":\"%s\",\"heap_kib\":%u,\"unit\":\"%s\","
-                   "\"hardening\":\"%s\",\"locking\":\"none\",\"operations\":%u,"
+                   "\"hardening\":\"%s\",\"locking\":\"%s\",\"operations\":%u,"
                    "\"build_up_operations\":%u,\"failures\":%u,",
                    kheap_strategy()->name, kheap()->region.arena_bytes / KIB, unit_name(job),
-                   kheap_hardening(), replay->operations, trace->build_up_operations,
-                   replay->failures);
+                   kheap_hardening(), kheap_locking(), replay->operations,
+                   trace->build_up_operations, replay->failures);
     report_first_failure(replay);
     report_cost("cost", &replay->cost);
     report_cost("malloc", &replay->malloc);

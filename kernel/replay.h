@@ -5,10 +5,8 @@
 #ifndef KERNEL_REPLAY_H
 #define KERNEL_REPLAY_H
 
-#include "heap_check.h"
 #include "job.h"
-#include "portrait.h"
-#include "trace.h"
+#include "player.h"
 
 /* Over one kind of operation. Costs are ticks; see machine.h. */
 struct cost_figures {
@@ -24,14 +22,6 @@ struct cost_figures {
 struct sample {
     uint32_t operation; /* the index of the operation after which it was taken */
     uint32_t requested_bytes;
-    struct heap_stats heap;
-};
-
-/* The state in which a request was refused for the first time. */
-struct first_failure {
-    uint32_t operation; /* its index in the trace */
-    uint32_t size;      /* bytes it asked for */
-    uint32_t requested_bytes; /* live when it was refused */
     struct heap_stats heap;
 };
 
@@ -63,12 +53,8 @@ const char *replay_trace(const struct trace *trace, const struct job *job,
 /*
  * Replays with neither measuring nor samples, up to the first failure.
  * Returns: NULL if the trace ran without a failure; else what went wrong.
- * Memory: blocks, of trace->id_count * REPLAY_BLOCK_BYTES, is the caller's.
+ * Memory: blocks, one for each id, is the caller's.
  */
-struct replay_block {
-    uint8_t *address; /* NULL iff not live, or its allocation failed */
-    uint32_t size;    /* requested bytes */
-};
-const char *replay_fits(const struct trace *trace, struct replay_block *blocks);
+const char *replay_fits(const struct trace *trace, struct player_block *blocks);
 
 #endif

@@ -18,7 +18,13 @@ Modules, from the bottom up:
 - `outputs`: the files of a comparison, written all or none;
 - `experiment`, `cachegrind`: single runs of one heap, and their records;
 - `play`: the film of a trace on some heaps;
+- `evidence`, `page`: documents of such records, and the pages that are made of them;
 - `answer`: the chapters on what is naive about the naive heap;
+- `papers`: the results that others published, measured again;
+- `variant`, `witness`: programs made anew with one file changed, and what their tests say;
+- `mistakes`: the gallery of classic mistakes;
+- `mutants`, `verdicts`, `mutate`: small changes of every kind, and which of them no test
+  notices;
 - `compare`, `__main__`: the commands.
 """
 

@@ -4,74 +4,22 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn, Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 from lab import ROOT, build
 from lab.errors import InputError, Interrupted, LabError
+from lab.options import (Parser as _Parser, count as _count, number_above_zero as
+                         _number_above_zero, samples as _samples, seed as _seed, share as _share,
+                         workers as _workers)
 from lab.outputs import DEFAULT_HTML, DEFAULT_JSON, Outputs
 from lab.process import stop_signals_raise
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports what is wrong in the one line that every error of heaplab is."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; '{self.prog} --help' says more")
-
-
-def _number_above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e9:
-        raise ValueError
-    return value
-
-
-def _share(text: str) -> Fraction:
-    if not 0 <= float(text) < 1e9:
-        raise ValueError
-    return Fraction(text)
-
-
-def _samples(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 4096:
-        raise ValueError
-    return value
-
-
-def _workers(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1024:
-        raise ValueError
-    return value
-
-
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 1 <= value < 1 << 32:
-        raise ValueError
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value < 10**12:
-        raise ValueError
-    return value
-
-
-_share.__name__ = "share"
-_count.__name__ = "number above zero"
-_samples.__name__ = "number from 0 to 4096"
-_seed.__name__ = "seed from 1 to 4294967295"
-_number_above_zero.__name__ = "number of seconds"
-_workers.__name__ = "number of jobs"
 
 
 def _compare_parser() -> argparse.ArgumentParser:
@@ -148,25 +96,43 @@ def compare(argv: Sequence[str]) -> int:
                                         options.markdown, options.pictures), gate)
 
 
-def answer(argv: Sequence[str]) -> int:
-    """Measure what is naive about the naive heap, and write the page that tells it."""
-    parser = _Parser(
-        prog="heaplab answer", allow_abbrev=False,
-        description="Why is the naive heap naive? Measures it, chapter by chapter, and writes a"
-        " page with figures. Prints the summary.")
+def _page_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """Of a command that measures, and writes a page."""
+    parser = _Parser(prog=f"heaplab {name}", allow_abbrev=False, description=description)
     parser.add_argument("--quick", action="store_true",
                         help="little of everything: done in a minute")
     parser.add_argument("--out", type=Path, metavar="FILE",
                         help="the page, FILE.md; its figures go into the directory FILE beside it"
-                        " (default: heaplab-results/answer.md)")
+                        f" (default: heaplab-results/{name}.md)")
     parser.add_argument("--json", type=Path, metavar="FILE",
                         help="where the records go (default: results.json beside the figures)")
     parser.add_argument("--jobs", type=_workers, metavar="N",
                         help="experiments at the same time (default: one for each core)")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def answer(argv: Sequence[str]) -> int:
+    """Measure what is naive about the naive heap, and write the page that tells it."""
+    options = _page_parser(
+        "answer", "Why is the naive heap naive? Measures it, chapter by chapter, and writes a page"
+        " with figures. Prints the summary.").parse_args(argv)
     from lab.answer import command  # needs rich, which --help does not
     return command.run(options.out or command.DEFAULT_PAGE, options.json, options.quick,
                        options.jobs)
+
+
+def papers(argv: Sequence[str]) -> int:
+    """Measure again what the literature published, and write the page that compares."""
+    parser = _page_parser(
+        "papers", "Do the published results come out here? Measures each again, and writes a page"
+        " that says: reproduced, not reproduced or not comparable, and why. Prints its table.")
+    parser.add_argument("--csapp", type=Path, metavar="DIR",
+                        help="the traces of the CS:APP malloc lab (amptjp-bal.rep, ...), which do"
+                        " not come with this lab, for the row that is about them")
+    options = parser.parse_args(argv)
+    from lab.papers import command  # needs rich, which --help does not
+    return command.run(options.out or command.DEFAULT_PAGE, options.json, options.quick,
+                       options.csapp, options.jobs)
 
 
 def test(argv: Sequence[str]) -> int:
@@ -253,52 +219,76 @@ def misuse(argv: Sequence[str]) -> int:
     return command.run(strategies, options.update)
 
 
-def _play_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="heaplab play", allow_abbrev=False,
-        description="Make a film of a trace on some heaps, side by side: one page on which every"
-        " operation can be gone to, with the map of each heap at that moment.")
-    parser.add_argument("trace", metavar="TRACE",
-                        help="a .rep or .rep.gz file, the name of a shipped trace such as"
-                        " linux-boot, or of a synthetic workload such as churn-kernel-85")
-    parser.add_argument("--strategies", metavar="A,B", default="bitmap,tlsf,boundary-map",
-                        help="these heaps (default: %(default)s)")
-    parser.add_argument("--heap-kib", default="1024", metavar="N",
-                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
-    parser.add_argument("--operations", type=_count, metavar="N",
-                        help="only the first N operations; of a workload, N after its build-up")
-    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
-                        help="of a synthetic workload (default: %(default)s)")
-    parser.add_argument("--out", type=Path, metavar="FILE",
-                        help="where the page goes (default: heaplab-results/film.html)")
+def mistakes(argv: Sequence[str]) -> int:
+    """Make every mistake of the gallery, and see that the tests catch it."""
+    parser = _Parser(prog="heaplab mistakes", allow_abbrev=False,
+                     description="Make each classic mistake of the gallery, tests/mistakes/, and"
+                     " see that the test that should catch it does, in the words it should.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all); of a"
+                        " single one, everything is told")
+    parser.add_argument("--update", action="store_true",
+                        help="write the table in docs/mistakes.md anew")
     parser.add_argument("--jobs", type=_workers, metavar="N",
-                        help="boots at the same time (default: one for each core)")
-    return parser
+                        help="mistakes at the same time (default: one for each core)")
+    options = parser.parse_args(argv)
+    if options.update and options.names:
+        raise InputError("--update writes the whole table: name no mistakes")
+    from lab import mistakes as command
+    return command.run(options.names, options.update,
+                       options.jobs or len(os.sched_getaffinity(0)))
 
 
-def play(argv: Sequence[str]) -> int:
-    """Check what is to be filmed, have the kernels replay it, and write the page."""
-    options = _play_parser().parse_args(argv)
-    from lab import compare as comparison  # needs rich, which --help does not
-    from lab.play import command
-    out = options.out or command.DEFAULT_PAGE
-    request = command.Request(
-        options.trace, heap_kib=comparison.checked_heap_kib(options.heap_kib),
-        strategies=comparison.chosen_heaps(options.strategies, build.strategies(), (), False),
-        seed=options.seed, operations_limit=options.operations,
-        workers=options.jobs or len(os.sched_getaffinity(0)))
-    command.check(options.trace, out)
-    return command.run(request, out)
+def mutate(argv: Sequence[str]) -> int:
+    """Change heaps at many places, one at a time, and count what no test notices."""
+    parser = _Parser(prog="heaplab mutate", allow_abbrev=False,
+                     description="Change a heap's code in small ways, one at a time, and try its"
+                     " tests on each: which changes does none notice? Takes an hour for all; what"
+                     " was found is kept, and the next run goes on from there.")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help="a strategy, 'heap' for the front door, or 'heap_check' (default:"
+                        " all)")
+    parser.add_argument("--sample", type=_count, metavar="N",
+                        help="so many changes of each file (default: all that there are)")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
+                        help="of the sample (default: %(default)s)")
+    parser.add_argument("--update", action="store_true",
+                        help="write all that was found, now and earlier, into docs/mutation.md")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="changes at the same time (default: one for each core)")
+    options = parser.parse_args(argv)
+    if options.update and options.names:
+        raise InputError("--update writes the whole table: give no names")
+    from lab import mutate as command  # needs rich and clang, which --help does not
+    names = [*build.strategies(), *command.PARTS]
+    if unknown := [name for name in options.names if name not in names]:
+        raise InputError(f"there is nothing called {unknown[0]!r} to change; choose from:"
+                         f" {', '.join(names)}")
+    return command.run(options.names or names, options.sample, options.seed,
+                       options.jobs or len(os.sched_getaffinity(0)), options.update)
+
+
+def _elsewhere(module: str, function: str) -> Callable[[Sequence[str]], int]:
+    """A command of a module of its own, which is loaded when it is asked for."""
+    return lambda argv: getattr(importlib.import_module(module), function)(argv)
 
 
 COMMANDS = {
     "compare": compare,
     "answer": answer,
+    "grade": _elsewhere("lab.grade.options", "grade"),
+    "worst": _elsewhere("lab.worst.options", "worst"),
+    "run": _elsewhere("lab.run", "main"),
+    "papers": papers,
+    "play": _elsewhere("lab.play.options", "play"),
     "misuse": misuse,
-    "play": play,
+    "mistakes": mistakes,
+    "mutate": mutate,
+    "record": _elsewhere("lab.record.options", "record"),
+    "import": _elsewhere("lab.record.options", "import_"),
+    "trace": _elsewhere("lab.record.options", "trace"),
     "test": test,
-    "fuzz": fuzz,
     "new": new,
+    "fuzz": fuzz,
 }
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 
 from lab import ROOT, process
-from lab.errors import RunError
+from lab.errors import InputError, RunError
+
+HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
 
 CROSS_FILE = ROOT / "cross" / "i686.ini"
 
@@ -24,6 +26,18 @@ _OVERRIDES = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "CC_LD", "CC_FOR_BUILD", "C
               "CPPFLAGS_FOR_BUILD", "LDFLAGS_FOR_BUILD")
 _FLAGS_WITH_FILE = ("-o", "-MF", "-MQ", "-MT", "-include", "-isystem")
 _FLAGS_DROPPED = ("-c", "-MD", "-MMD", "-fcolor-diagnostics", "-fdiagnostics-color=always")
+
+
+def checked_heap_kib(text: str) -> int:
+    """The heap size that an option --heap-kib says.
+
+    Raises InputError if it is no size that the project can be built for.
+    """
+    if not (text.isascii() and text.isdigit()) or \
+            not HEAP_KIB_MIN <= int(text[:9]) <= HEAP_KIB_MAX:
+        raise InputError(f"--heap-kib {text}: the heap's size is a number of KiB"
+                         f" from {HEAP_KIB_MIN} to {HEAP_KIB_MAX}")
+    return int(text)
 
 
 def meson() -> str:
@@ -160,6 +174,10 @@ class Build:
                for name, value in _option_values(self.directory).items()):
             self._meson("the configuration",
                         [*setup_command(self.directory, options), "--wipe"])
+            return
+        # What there is to build may have changed since.
+        self._meson("the configuration", [shutil.which("ninja") or "ninja", "-C",
+                                          str(self.directory), "build.ninja"])
 
     def _compile(self, say: Callable[[str], None]) -> None:
         if any(not program.path.exists() for program in self._programs.values()):

@@ -20,7 +20,8 @@ from typing import Any, Callable, Mapping, Optional, Protocol, Sequence
 from rich.console import Console
 
 from lab import baseline, heaps, process, qemu, results, table, trace, workload
-from lab.build import Build, lab_root, peers as known_peers, strategies as known_strategies
+from lab.build import (Build, HEAP_KIB_DEFAULT, checked_heap_kib, lab_root,
+                       peers as known_peers, strategies as known_strategies)
 from lab.errors import InputError, RunError
 from lab.heaps import Heap
 from lab.outputs import Outputs
@@ -28,8 +29,6 @@ from lab.progress import Board, duration
 from lab.reply import Answer
 from lab.schedule import COUNT, SMALLEST, Job, Plan, carry_out
 from lab.trace import Trace
-
-HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
 
 QUICK_OPERATIONS = 10_000
 """What --quick replays of each trace."""
@@ -261,15 +260,6 @@ def _chosen_workloads(traces: Optional[Sequence[str]], workloads: Optional[str],
     if workloads is None:
         workloads = workload.NONE if quick or traces is not None else workload.ALL
     return workload.chosen(workloads)
-
-
-def checked_heap_kib(text: str) -> int:
-    """The heap size that --heap-kib names."""
-    if not (text.isascii() and text.isdigit()) or \
-            not HEAP_KIB_MIN <= int(text[:9]) <= HEAP_KIB_MAX:
-        raise InputError(f"--heap-kib {text}: the heap's size is a number of KiB"
-                         f" from {HEAP_KIB_MIN} to {HEAP_KIB_MAX}")
-    return int(text)
 
 
 def chosen_heaps(text: Optional[str], known: Sequence[str], peers: Sequence[str],

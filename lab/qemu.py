@@ -72,6 +72,10 @@ class Machine:
     """QEMU's name of the processor; empty: QEMU's own choice, or the host's with kvm."""
     memory_mib: float = MEMORY_MIB
     processors: int = 1
+    display: str = ""
+    """Where QEMU shows the screen (its -display); empty: nowhere."""
+    for_a_person: bool = False
+    """A terminal is at the serial port: Ctrl-A X ends QEMU there, and a reset starts it again."""
     debug_console: Optional[Path] = None
     """Where the bytes that the guest writes to port 0xE9 go."""
 
@@ -90,13 +94,16 @@ class Machine:
             if path and not path.is_file():
                 raise InputError(f"{path}: there is no such file")
         command = [
-            firmware.program, "-nodefaults", "-no-user-config", "-no-reboot",
-            "-display", "none", "-vga", "std",
+            firmware.program, "-nodefaults", "-no-user-config",
+            *([] if self.for_a_person else ["-no-reboot"]),
+            "-display", self.display or "none", "-vga", "std",
             "-machine", firmware.machine, "-m", f"{self.memory_mib:.10g}M",
             "-smp", str(self.processors),
             "-accel", self.accel, *(["-cpu", cpu] if cpu else []),
             *(["-icount", "shift=0,sleep=off"] if self.count else []),
-            "-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0",
+            "-chardev", "stdio,id=serial0,signal=off" + (",mux=on" if self.for_a_person else ""),
+            "-serial", "chardev:serial0",
+            *(["-mon", "chardev=serial0"] if self.for_a_person else []),
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         ]
         if self.debug_console:

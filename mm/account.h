@@ -27,6 +27,9 @@ static struct account {
     uint32_t never_more_bytes; /* of a heap that never frees: what was free at a failure */
 } account;
 
+/* How many blocks are live, with magazines: calls do not hold the lock, and count one by one. */
+static uint32_t account_live __attribute__((unused));
+
 /* --- failing on purpose ---------------------------------------------------------------- */
 
 static struct account_plan {
@@ -85,6 +88,8 @@ static inline void account_start(void)
 {
     if (HARDENING != HARDENING_OFF)
         account = (struct account){.never_more_bytes = UINT32_MAX};
+    if (LOCKING == LOCKING_PERCPU)
+        account_live = 0;
     account_state = account_plan.set ? ACCOUNT_FAILING : ACCOUNT_READY;
 }
 
@@ -104,8 +109,21 @@ static inline bool account_refuses(uint32_t size)
     return true;
 }
 
+static inline void account_taken_by_one_of_many(void)
+{
+    uint32_t live = __atomic_add_fetch(&account_live, 1, __ATOMIC_RELAXED);
+    uint32_t peak = __atomic_load_n(&account.peak_blocks, __ATOMIC_RELAXED);
+    while (live > peak && !__atomic_compare_exchange_n(&account.peak_blocks, &peak, live, false,
+                                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
 static inline void account_taken(void)
 {
+    if (LOCKING == LOCKING_PERCPU) {
+        account_taken_by_one_of_many();
+        return;
+    }
     bool is_peak;
     __asm__("subl $1, %0" : "+m"(account.below_peak), "=@ccc"(is_peak));
     if (is_peak) {
@@ -116,7 +134,10 @@ static inline void account_taken(void)
 
 static inline void account_given_back(void)
 {
-    account.below_peak++;
+    if (LOCKING == LOCKING_PERCPU)
+        __atomic_sub_fetch(&account_live, 1, __ATOMIC_RELAXED);
+    else
+        account.below_peak++;
 }
 
 static inline void account_bytes(uint32_t taken, uint32_t given_back)
@@ -140,7 +161,7 @@ static bool account_is_exhausted(uint32_t size)
     if (size > account.never_more_bytes)
         return true;
     uint32_t free_bytes = 0;
-    HEAP_STRATEGY.walk(&kernel_heap, account_add_free, &free_bytes);
+    front_walk(account_add_free, &free_bytes);
     if ((HEAP_STRATEGY.traits & HEAP_NEVER_FREES) != 0)
         account.never_more_bytes = free_bytes;
     return size > free_bytes;

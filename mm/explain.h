@@ -49,7 +49,7 @@ static bool explain_is_inside(const uint8_t *address)
     return address >= region->map && address < region->arena + region->arena_bytes;
 }
 
-void heap_explain(const void *address, struct heap_explanation *explanation)
+static void explain(const void *address, struct heap_explanation *explanation)
 {
     *explanation = (struct heap_explanation){.place = HEAP_PLACE_OUTSIDE};
     if (!explain_is_inside(address))
@@ -62,9 +62,16 @@ void heap_explain(const void *address, struct heap_explanation *explanation)
     }
     explanation->place = HEAP_PLACE_UNKNOWN;
     explanation->damage = HEAP_STRATEGY.check(&kernel_heap);
-    struct explain explain = {address, explanation};
+    struct explain subject = {address, explanation};
     if (explanation->damage == NULL)
-        HEAP_STRATEGY.walk(&kernel_heap, explain_visit, &explain);
+        front_walk(explain_visit, &subject);
+}
+
+void heap_explain(const void *address, struct heap_explanation *explanation)
+{
+    lock_take_to_look();
+    explain(address, explanation);
+    lock_give_after_looking();
 }
 
 #endif

@@ -121,8 +121,7 @@ static bool fenced_inspect(uint8_t *address, uint32_t inside_bytes_max,
     if (damage.byte == NULL)
         return true;
     const struct heap_misuse misuse = {damage.sin, call->function, damage.byte, call->caller};
-    account.misuses++;
-    heap_misused(&misuse);
+    front_report(&misuse);
     fenced_mend(address, damage.sin);
     return false;
 }
@@ -248,17 +247,23 @@ static void *fenced_alloc(uint32_t size, uint32_t align_bytes, const struct fenc
 static void *front_kmalloc(uint32_t size, const void *caller)
 {
     account_insist("kmalloc");
-    if (size == 0 || account_refuses(size))
-        return NULL;
-    return fenced_alloc(size, HEAP_ALIGNMENT_BYTES, &(struct fenced_call){"kmalloc", caller});
+    lock_take();
+    void *block = NULL;
+    if (size != 0 && !account_refuses(size))
+        block = fenced_alloc(size, HEAP_ALIGNMENT_BYTES, &(struct fenced_call){"kmalloc", caller});
+    lock_give();
+    return block;
 }
 
 static void *front_alloc_aligned(uint32_t size, uint32_t align_bytes, const void *caller)
 {
-    return fenced_alloc(size, align_bytes, &(struct fenced_call){"kmalloc_aligned", caller});
+    lock_take();
+    void *block = fenced_alloc(size, align_bytes, &(struct fenced_call){"kmalloc_aligned", caller});
+    lock_give();
+    return block;
 }
 
-static int8_t front_kfree(void *address, const void *caller)
+static int8_t fenced_free(void *address, const void *caller)
 {
     const struct fenced_call call = {"kfree", caller};
     if (!fenced_is_live(address)) {
@@ -270,6 +275,14 @@ static int8_t front_kfree(void *address, const void *caller)
     fenced_look_around(address, &call);
     fenced_retire(address, &call);
     return 0;
+}
+
+static int8_t front_kfree(void *address, const void *caller)
+{
+    lock_take();
+    int8_t result = fenced_free(address, caller);
+    lock_give();
+    return result;
 }
 
 __attribute__((noinline)) void *kmalloc(uint32_t size)
@@ -317,6 +330,23 @@ static bool front_resize(void *address, uint32_t size, const void *caller)
     account_bytes(size, plate->bytes);
     fenced_describe(address, plate->front_log2, size, caller);
     return true;
+}
+
+/* Shows the strategy's blocks. */
+static inline void front_walk(heap_visit *visit, void *context)
+{
+    HEAP_STRATEGY.walk(&kernel_heap, visit, context);
+}
+
+/* There are no magazines. */
+static inline uint32_t front_locking_bytes(void)
+{
+    return 0;
+}
+
+static inline struct heap_magazine_status front_magazines(void)
+{
+    return (struct heap_magazine_status){0};
 }
 
 static uint32_t front_bytes(void)

@@ -187,7 +187,7 @@ static const char *fenced_add_leak(uint8_t *address, void *context)
     return NULL;
 }
 
-uint32_t heap_leaks(struct heap_leak *leaks, uint32_t leaks_max)
+static uint32_t fenced_list_leaks(struct heap_leak *leaks, uint32_t leaks_max)
 {
     struct fenced_leaks found = {.leaks = leaks, .max = leaks_max};
     struct fenced_oldest oldest = {.known = &found};
@@ -201,6 +201,14 @@ uint32_t heap_leaks(struct heap_leak *leaks, uint32_t leaks_max)
         leaks[found.count] = (struct heap_leak){.allocated_by = life.allocated_by, .oldest = life};
         fenced_each(fenced_add_leak, &leaks[found.count++]);
     }
+}
+
+uint32_t heap_leaks(struct heap_leak *leaks, uint32_t leaks_max)
+{
+    lock_take_to_look();
+    uint32_t count = fenced_list_leaks(leaks, leaks_max);
+    lock_give_after_looking();
+    return count;
 }
 
 #endif

@@ -5,7 +5,8 @@
  *
  * An address is rotated, not shifted, into its granule's number: what is not aligned, and
  * what is not in the region, both become numbers that are too large, and one comparison
- * refuses them. As in boundary_map.h, a bit is one instruction, since those are counted.
+ * refuses them. As in boundary_map.h, a bit is one instruction, since those are counted; with
+ * magazines, whose calls do not hold the lock, it is one for all processors, too.
  */
 #ifndef MM_GUARD_H
 #define MM_GUARD_H
@@ -63,7 +64,10 @@ static inline void guard_clear(void)
 static inline void guard_enter(const void *address)
 {
     uint32_t granule = guard_offset_of(address) >> GUARD_GRANULE_LOG2;
-    __asm__("btsl %1, %0" : "+m"(guard) : "r"(granule) : "cc");
+    if (LOCKING == LOCKING_PERCPU)
+        __asm__("lock btsl %1, %0" : "+m"(guard) : "r"(granule) : "cc");
+    else
+        __asm__("btsl %1, %0" : "+m"(guard) : "r"(granule) : "cc");
 }
 
 /* Returns: whether a block starts at address, whatever address is. */
@@ -84,7 +88,10 @@ static inline bool guard_leave(const void *address)
     if (granule >= guard_granules())
         return false;
     bool known;
-    __asm__("btrl %2, %0" : "+m"(guard), "=@ccc"(known) : "r"(granule));
+    if (LOCKING == LOCKING_PERCPU)
+        __asm__("lock btrl %2, %0" : "+m"(guard), "=@ccc"(known) : "r"(granule));
+    else
+        __asm__("btrl %2, %0" : "+m"(guard), "=@ccc"(known) : "r"(granule));
     return known;
 }
 

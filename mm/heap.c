@@ -32,9 +32,14 @@
 #include "heap_stats.h"
 #include "heap_strategy.h"
 #include "kernel_heap.h"
+#include "locking.h"
 
 #if !defined(HARDENING) || !defined(HARDENING_INSIDE)
 #error "HARDENING, one of enum hardening, or HARDENING_INSIDE, its header, is not defined"
+#endif
+
+#if !defined(LOCKING)
+#error "LOCKING, one of enum locking, is not defined"
 #endif
 
 extern const struct heap_strategy HEAP_STRATEGY;
@@ -43,9 +48,17 @@ extern const struct heap_strategy HEAP_STRATEGY;
 static __attribute__((noinline)) void front_refuse(const char *function, const void *address,
                                                    const void *caller);
 
+/* Shows every block of the heap's as its callers see it, or as the strategy does. */
+static inline void front_walk(heap_visit *visit, void *context);
+
+/* Counts a misuse and tells the program. Requires: this caller holds the lock. */
+static void front_report(const struct heap_misuse *misuse);
+
 #include "guard.h"
 
 #include "account.h"
+
+#include "lock.h"
 
 #define CALLER __builtin_return_address(0)
 
@@ -53,11 +66,18 @@ static __attribute__((noinline)) void front_refuse(const char *function, const v
 
 #include "explain.h"
 
+static void front_report(const struct heap_misuse *misuse)
+{
+    account.misuses++;
+    lock_report_begins();
+    heap_misused(misuse);
+    lock_report_ends();
+}
+
 static void front_refuse(const char *function, const void *address, const void *caller)
 {
     const struct heap_misuse misuse = {HEAP_SIN_WRONG_ADDRESS, function, address, caller};
-    account.misuses++;
-    heap_misused(&misuse);
+    front_report(&misuse);
 }
 
 /* --- the public functions ------------------------------------------------------------- */
@@ -75,6 +95,7 @@ void kinitHeap(void)
                    (uint32_t)HEAP_CONTROL_BYTES_MAX);
     front_start();
     account_start();
+    lock_start();
 }
 
 void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
@@ -89,6 +110,7 @@ void *kmalloc_aligned(uint32_t size, uint32_t align_bytes)
     return front_alloc_aligned(size, align_bytes, CALLER);
 }
 
+/* Requires: this caller holds the lock. */
 static inline uint32_t usable(const char *function, const void *address, const void *caller)
 {
     uint32_t bytes = front_usable(address);
@@ -101,7 +123,10 @@ uint32_t ksize(const void *address)
 {
     if (address == NULL)
         return 0;
-    return usable("ksize", address, CALLER);
+    lock_take();
+    uint32_t bytes = usable("ksize", address, CALLER);
+    lock_give();
+    return bytes;
 }
 
 void *kcalloc(uint32_t count, uint32_t size)
@@ -129,14 +154,18 @@ void *krealloc(void *address, uint32_t size)
 {
     if (address == NULL)
         return front_kmalloc(size, CALLER);
+    lock_take();
     uint32_t old_bytes = usable("krealloc", address, CALLER);
-    if (old_bytes == 0 || !front_is_sound(address, CALLER))
+    bool is_sound = old_bytes != 0 && front_is_sound(address, CALLER);
+    bool resized = is_sound && size != 0 && front_resize(address, size, CALLER);
+    lock_give();
+    if (!is_sound)
         return NULL;
     if (size == 0) {
         front_kfree(address, CALLER);
         return NULL;
     }
-    if (front_resize(address, size, CALLER))
+    if (resized)
         return address;
     return move_block(address, old_bytes, size, CALLER);
 }
@@ -148,7 +177,7 @@ const struct heap_strategy *kheap_strategy(void)
 
 bool kheap_refuses_wrong_addresses(void)
 {
-    return HARDENING != HARDENING_OFF || (HEAP_STRATEGY.traits & HEAP_VALIDATES_FREE) != 0;
+    return HARDENING != HARDENING_OFF || (front_strategy()->traits & HEAP_VALIDATES_FREE) != 0;
 }
 
 const char *kheap_hardening(void)
@@ -162,6 +191,16 @@ uint32_t kheap_hardening_bytes(void)
     return HARDENING == HARDENING_OFF ? 0 : front_bytes() + sizeof(account) + sizeof(account_plan);
 }
 
+uint32_t kheap_locking_bytes(void)
+{
+    return LOCKING == LOCKING_NONE ? 0 : (uint32_t)sizeof(lock) + front_locking_bytes();
+}
+
+struct heap_magazine_status heap_magazine_status(void)
+{
+    return front_magazines();
+}
+
 const struct heap *kheap(void)
 {
     return &kernel_heap;
@@ -169,6 +208,7 @@ const struct heap *kheap(void)
 
 struct heap_status heap_stats(void)
 {
+    lock_take_to_look();
     struct heap_status status = {
         .peak_live_blocks = account.peak_blocks,
         .requested_bytes = account.requested_bytes,
@@ -177,5 +217,6 @@ struct heap_status heap_stats(void)
     };
     __builtin_memcpy(status.failures, account.failures, sizeof(status.failures));
     heap_measure(kheap_strategy(), &kernel_heap, &status.now);
+    lock_give_after_looking();
     return status;
 }

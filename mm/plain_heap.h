@@ -25,21 +25,29 @@ static inline void front_start(void)
 
 /* --- allocating ---------------------------------------------------------------------------- */
 
-/* Does what is to be done with each block that goes out. Returns: it. */
+/* Ends a call from which block goes out. Returns: it. */
 static inline void *plain_note_taken(void *block)
 {
     if (HARDENING != HARDENING_OFF)
         account_taken();
     if (plain_needs_guard())
         guard_enter(block);
+    lock_give();
     return block;
+}
+
+static inline void *plain_note_failure(uint32_t size)
+{
+    void *nothing = account_failure(size);
+    lock_give();
+    return nothing;
 }
 
 static inline void *plain_note(void *block, uint32_t size)
 {
     if (HARDENING != HARDENING_OFF && block == NULL)
-        return account_failure(size);
-    return HARDENING == HARDENING_OFF ? block : plain_note_taken(block);
+        return plain_note_failure(size);
+    return plain_note_taken(block);
 }
 
 static __attribute__((noinline, flatten)) void *plain_alloc_slowly(uint32_t size)
@@ -61,12 +69,13 @@ static __attribute__((noinline, unused)) void *plain_alloc_unready(uint32_t size
 
 __attribute__((noinline, flatten)) void *kmalloc(uint32_t size)
 {
-    if (HARDENING == HARDENING_OFF)
+    if (HARDENING == HARDENING_OFF && !lock_insists())
         account_insist("kmalloc");
-    else if (account_state != ACCOUNT_READY)
+    if (HARDENING != HARDENING_OFF && account_state != ACCOUNT_READY)
         return plain_alloc_unready(size);
     if (size == 0)
         return NULL;
+    lock_take();
     if (HEAP_STRATEGY.quick_alloc == NULL)
         return plain_note(HEAP_STRATEGY.alloc(&kernel_heap, size, HEAP_ALIGNMENT_BYTES), size);
     void *block = HEAP_STRATEGY.quick_alloc(&kernel_heap, size);
@@ -76,16 +85,18 @@ __attribute__((noinline, flatten)) void *kmalloc(uint32_t size)
 static inline void *front_alloc_aligned(uint32_t size, uint32_t align_bytes, const void *caller)
 {
     (void)caller;
+    lock_take();
     return plain_note(HEAP_STRATEGY.alloc(&kernel_heap, size, align_bytes), size);
 }
 
 /* --- giving back ------------------------------------------------------------------------------ */
 
-/* Returns: -1, for kfree to return. */
+/* Both end a call of kfree. Returns: what that is to return. */
 static inline int8_t plain_refuse_free(const void *address, const void *caller)
 {
     if (HARDENING != HARDENING_OFF)
         front_refuse("kfree", address, caller);
+    lock_give();
     return -1;
 }
 
@@ -93,6 +104,7 @@ static inline int8_t plain_note_given_back(void)
 {
     if (HARDENING != HARDENING_OFF)
         account_given_back();
+    lock_give();
     return 0;
 }
 
@@ -105,8 +117,11 @@ static __attribute__((noinline, flatten)) int8_t plain_free_slowly(void *address
 
 __attribute__((noinline, flatten)) int8_t kfree(void *address)
 {
-    if (address == NULL)
+    lock_take();
+    if (__builtin_expect(address == NULL, 0)) {
+        lock_give();
         return 0;
+    }
     if (plain_needs_guard() && !guard_leave(address))
         return plain_refuse_free(address, CALLER);
     if (HEAP_STRATEGY.quick_free != NULL) {
@@ -167,6 +182,23 @@ static inline bool front_resize(void *address, uint32_t size, const void *caller
 static inline const struct heap_strategy *front_strategy(void)
 {
     return &HEAP_STRATEGY;
+}
+
+/* Shows the strategy's blocks. */
+static inline void front_walk(heap_visit *visit, void *context)
+{
+    HEAP_STRATEGY.walk(&kernel_heap, visit, context);
+}
+
+/* There are no magazines. */
+static inline uint32_t front_locking_bytes(void)
+{
+    return 0;
+}
+
+static inline struct heap_magazine_status front_magazines(void)
+{
+    return (struct heap_magazine_status){0};
 }
 
 /* The memory that this takes besides the region, in bytes. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "acpi.h"
+#include "acpi_power.h"
 
 enum { ROOM_BYTES = 512 };
 
@@ -18,6 +19,8 @@ static struct {
     uint8_t rsdt[44];
     uint8_t xsdt[52];
     uint8_t madt[ROOM_BYTES];
+    uint8_t fadt[72];
+    uint8_t dsdt[64];
 } firmware;
 
 static uint32_t madt_bytes;
@@ -214,6 +217,78 @@ static void the_rsdp_is_found_where_its_checksum_is_right(void **state)
     assert_null(acpi_search_rsdp(memory, memory + 144 + 19));
 }
 
+/* --- switching off ------------------------------------------------------------------------------- */
+
+/* Puts a FADT in the MADT's place, and a DSDT of a few bytes of AML behind it. */
+static void end_with_power(const uint8_t *aml, uint32_t aml_bytes)
+{
+    begin();
+    end();
+    put32(firmware.fadt + 40, (uint32_t)(uintptr_t)firmware.dsdt);
+    put32(firmware.fadt + 48, 0xb2);
+    firmware.fadt[52] = 0xf1;
+    put32(firmware.fadt + 64, 0x604);
+    put_table(firmware.fadt, "FACP", sizeof(firmware.fadt));
+    memcpy(firmware.dsdt + 36, aml, aml_bytes);
+    put_table(firmware.dsdt, "DSDT", 36 + aml_bytes);
+    put32(firmware.rsdt + 40, (uint32_t)(uintptr_t)firmware.fadt);
+    put_table(firmware.rsdt, "RSDT", 44);
+}
+
+static void soft_off_is_found_by_its_package(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t aml[20];
+        uint32_t bytes;
+        uint16_t value_a, value_b;
+    } cases[] = {
+        {{0x10, 0x08, '_', 'S', '5', '_', 0x12, 6, 4, 0x0a, 5, 0x0a, 6, 0, 0}, 15,
+         5 << 10 | 0x2000, 6 << 10 | 0x2000},
+        {{0x08, '\\', '_', 'S', '5', '_', 0x12, 6, 4, 0, 0, 0, 0}, 13, 0x2000, 0x2000},
+        {{0, 0x08, '_', 'S', '5', '_', 0x12, 0x46, 0, 2, 1, 0x0a, 7}, 13, 1 << 10 | 0x2000,
+         7 << 10 | 0x2000},
+    };
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct acpi_power_off how;
+        end_with_power(cases[i].aml, cases[i].bytes);
+        assert_true(acpi_read_power_off(firmware.rsdp, &how));
+        assert_int_equal(how.control_a, 0x604);
+        assert_int_equal(how.control_b, 0);
+        assert_int_equal(how.value_a, cases[i].value_a);
+        assert_int_equal(how.value_b, cases[i].value_b);
+        assert_int_equal(how.enable_port, 0xb2);
+        assert_int_equal(how.enable_value, 0xf1);
+    }
+}
+
+static void tables_that_do_not_say_how_to_switch_off_are_no_help(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t aml[20];
+        uint32_t bytes;
+    } cases[] = {
+        {{0, 0, 0, 0}, 4},
+        {{0, 0x10, '_', 'S', '5', '_', 0x12, 6, 4, 0x0a, 5, 0x0a, 5}, 13}, /* no name */
+        {{0, 0x08, '_', 'S', '5', '_', 0x13, 6, 4, 0x0a, 5, 0x0a, 5}, 13}, /* no package */
+        {{0, 0x08, '_', 'S', '5', '_', 0x12, 6, 1, 0x0a, 5, 0x0a, 5}, 13}, /* of one element */
+        {{0, 0x08, '_', 'S', '5', '_', 0x12, 6, 4, 0x0a, 5, 0x70, 5}, 13}, /* computed */
+        {{0, 0x08, '_', 'S', '5', '_', 0x12, 6, 4, 0x0a, 5, 0x0a}, 12},    /* cut off */
+        {{0, 0x08, '_', 'S', '5', '_', 0x12, 0xc6}, 8},
+        {{0, 0x08, '_', 'S', '5', '_'}, 6},
+    };
+    struct acpi_power_off how;
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        end_with_power(cases[i].aml, cases[i].bytes);
+        assert_false(acpi_read_power_off(firmware.rsdp, &how));
+    }
+    assert_false(acpi_read_power_off(NULL, &how));
+    begin();
+    end();
+    assert_false(acpi_read_power_off(firmware.rsdp, &how));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -225,6 +300,8 @@ int main(void)
         cmocka_unit_test(an_entry_that_does_not_fit_is_refused),
         cmocka_unit_test(a_platform_without_processors_is_refused),
         cmocka_unit_test(the_rsdp_is_found_where_its_checksum_is_right),
+        cmocka_unit_test(soft_off_is_found_by_its_package),
+        cmocka_unit_test(tables_that_do_not_say_how_to_switch_off_are_no_help),
     };
     return cmocka_run_group_tests_name("acpi", tests, NULL, NULL);
 }

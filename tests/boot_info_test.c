@@ -103,8 +103,9 @@ static void a_screen_is_text_unless_a_tag_says_otherwise(void **state)
     for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct writer tags;
         struct boot_info info;
-        uint8_t contents[24] = {0};
+        uint8_t contents[30] = {0};
         contents[21] = cases[i].framebuffer_type; /* only of tag 8 */
+        memcpy(contents + 24, (const uint8_t[]){16, 8, 8, 8, 0, 8}, 6);
         begin(&tags);
         put_memory(&tags, MIB, 63 * MIB);
         put_tag(&tags, cases[i].tag, contents, sizeof(contents));
@@ -112,6 +113,40 @@ static void a_screen_is_text_unless_a_tag_says_otherwise(void **state)
         assert_null(read(&tags, &info));
         assert_int_equal(info.graphics_screen, cases[i].is_graphics);
     }
+}
+
+static void a_framebuffer_of_direct_colour_is_described(void **state)
+{
+    (void)state;
+    const struct {
+        uint64_t address;
+        uint32_t pitch, width, height;
+        uint8_t bits, type;
+        uint16_t reserved;
+        uint8_t colours[6];
+    } __attribute__((packed)) screen = {
+        0xfd000000, 4096, 1024, 768, 32, 1, 0, {16, 8, 8, 7, 0, 6}};
+    struct writer tags;
+    struct boot_info info;
+    begin(&tags);
+    put_memory(&tags, MIB, 63 * MIB);
+    put_tag(&tags, 8, &screen, sizeof(screen));
+    end(&tags);
+    assert_null(read(&tags, &info));
+    const struct boot_framebuffer *found = &info.framebuffer;
+    assert_true(found->address == 0xfd000000);
+    assert_int_equal(found->pitch_bytes, 4096);
+    assert_int_equal(found->width, 1024);
+    assert_int_equal(found->height, 768);
+    assert_int_equal(found->bits_per_point, 32);
+    assert_int_equal(found->red.position, 16);
+    assert_int_equal(found->green.bits, 7);
+    assert_int_equal(found->blue.bits, 6);
+    begin(&tags);
+    put_tag(&tags, 8, &screen, sizeof(screen) - 1);
+    end(&tags);
+    assert_string_equal(read(&tags, &info),
+                        "multiboot2: the framebuffer tag has no room for its colours");
 }
 
 static void a_tag_larger_than_what_holds_it_is_refused(void **state)
@@ -399,6 +434,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(multiboot2_tags_are_understood),
         cmocka_unit_test(a_screen_is_text_unless_a_tag_says_otherwise),
+        cmocka_unit_test(a_framebuffer_of_direct_colour_is_described),
         cmocka_unit_test(a_tag_larger_than_what_holds_it_is_refused),
         cmocka_unit_test(information_without_an_end_is_refused),
         cmocka_unit_test(memory_map_entries_that_are_not_aligned_are_refused),

@@ -82,6 +82,22 @@ static void the_last_bytes_below_4_gib_are_no_place_for_tables(void **state)
     assert_null(scratch_alloc(1));
 }
 
+static void what_was_taken_since_a_mark_is_given_back(void **state)
+{
+    (void)state;
+    static uint8_t memory[256] __attribute__((aligned(16)));
+    scratch_init(memory, memory + sizeof(memory));
+    uint8_t *kept = scratch_alloc(16);
+    uint8_t *mark = scratch_mark();
+    uint8_t *taken = scratch_alloc(200);
+    taken[199] = 1;
+    assert_null(scratch_alloc(200));
+    scratch_release(mark);
+    assert_ptr_equal(scratch_alloc(200), taken);
+    assert_int_equal(taken[199], 0);
+    assert_ptr_equal(kept, memory);
+}
+
 static void what_is_both_usable_and_not_is_not(void **state)
 {
     (void)state;
@@ -114,6 +130,7 @@ int main(void)
         cmocka_unit_test(a_module_over_the_heap_is_refused),
         cmocka_unit_test(tables_lie_beside_kernel_modules_and_boot_information),
         cmocka_unit_test(the_last_bytes_below_4_gib_are_no_place_for_tables),
+        cmocka_unit_test(what_was_taken_since_a_mark_is_given_back),
         cmocka_unit_test(what_is_both_usable_and_not_is_not),
         cmocka_unit_test(memory_that_goes_round_is_not_usable),
     };

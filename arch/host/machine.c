@@ -16,6 +16,7 @@
 #include "bulk.h"
 #include "clock.h"
 #include "format.h"
+#include "key.h"
 
 static const int exit_statuses[] = {
     [MACHINE_DONE] = 0, [MACHINE_FAILED] = 1, [MACHINE_PANICKED] = 2};
@@ -65,6 +66,61 @@ void machine_bulk_put(const void *bytes, uint32_t count)
 {
     if (bulk != NULL)
         fwrite(bytes, 1, count, bulk);
+}
+
+/* --- keys ------------------------------------------------------------------------------------ */
+
+uint32_t machine_wait_key(void)
+{
+    static struct key_decoder decoder;
+    uint32_t key = KEY_NONE;
+    fflush(stdout);
+    while (key == KEY_NONE) {
+        int byte = getchar();
+        if (byte == EOF)
+            return KEY_INPUT_ENDED;
+        key = key_decode(&decoder, (uint8_t)byte);
+    }
+    return key;
+}
+
+/* Input may be a script: what is typed ahead interrupts nothing. */
+uint32_t machine_poll_key(void)
+{
+    return KEY_NONE;
+}
+
+void machine_wait(uint32_t microseconds)
+{
+    fflush(stdout);
+    usleep(microseconds);
+}
+
+bool machine_canvas_open(uint32_t *width, uint32_t *height)
+{
+    (void)width, (void)height;
+    return false; /* a terminal has none */
+}
+
+void machine_canvas_fill(uint32_t x, uint32_t y, uint32_t width, uint32_t height, uint32_t colour)
+{
+    (void)x, (void)y, (void)width, (void)height, (void)colour;
+}
+
+void machine_canvas_text(uint32_t x, uint32_t y, const char *text, uint32_t colour,
+                         uint32_t background)
+{
+    (void)x, (void)y, (void)text, (void)colour, (void)background;
+}
+
+void machine_power_off(void)
+{
+    machine_stop(MACHINE_DONE);
+}
+
+void machine_reboot(void)
+{
+    machine_stop(MACHINE_DONE);
 }
 
 void machine_show_backtrace(void)

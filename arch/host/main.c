@@ -13,6 +13,7 @@
 #include "console.h"
 #include "experiment.h"
 #include "format.h"
+#include "hammer.h"
 #include "heap.h"
 #include "heap_strategy.h"
 #include "memory.h"
@@ -20,7 +21,9 @@
 #include "region.h"
 #include "replay.h"
 #include "runner.h"
+#include "shell.h"
 #include "smallest.h"
+#include "trials.h"
 
 enum { COMMAND_LINE_BYTES = 1024, KIB = 1024, MIB = 1024 * 1024 };
 enum { HEAP_KIB_MIN = 64, HEAP_KIB_MAX = 65536 };
@@ -136,7 +139,7 @@ static enum machine_status run_smallest(const struct job *job, const struct boot
         wrong = "a workload that fills the heap fits into none";
     if (wrong != NULL)
         return run_refused(wrong);
-    struct replay_block *blocks = calloc(trace.id_count, sizeof(*blocks));
+    struct player_block *blocks = calloc(trace.id_count, sizeof(*blocks));
     if (blocks == NULL && trace.id_count > 0)
         return run_refused("too little memory for the trace's ids");
     uint32_t smallest = smallest_total_bytes(&trace, blocks);
@@ -170,6 +173,8 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
 {
     if (job->kind == JOB_SMALLEST)
         return run_smallest(job, module);
+    if (job->kind == JOB_TRIALS)
+        return run_trials(job, module);
     if (job->kind == JOB_PRINT)
         return run_print(job, module);
     if (job->kind == JOB_PROCESSORS)
@@ -178,8 +183,14 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
         return run_fault(job);
     if (job->kind == JOB_EXPERIMENT)
         return run_experiment(job);
+    if (job->kind == JOB_HAMMER && job->interval != 0)
+        return run_refused("interval= is for interrupts: only the kernel has them");
+    if (job->kind == JOB_HAMMER)
+        return run_hammer(job, module, job->processors);
     if (job->kind == JOB_MISUSE)
         return run_misuse(job);
+    if (job->kind == JOB_SHELL)
+        return run_shell(job, module, module != NULL);
     return job->kind == JOB_REPLAY ? run_replay(job, module) : run_tests(job);
 }
 

@@ -11,6 +11,9 @@ static _Alignas(8) uint8_t control[HEAP_CONTROL_BYTES_MAX];
 
 struct heap kernel_heap = {.control = control};
 
+__thread uint32_t region_processor;
+struct heap_own region_heap_own[REGION_PROCESSORS_MAX];
+
 void region_set(uint32_t map_bytes)
 {
     /* A wish: so that what a wild pointer does is the same in each run. */

@@ -5,9 +5,12 @@
 
 #include <stdint.h>
 
+#include "heap_own.h"
+
 enum {
     REGION_MAP_BYTES_MAX = 1024 * 1024, /* of side array; 64 MiB of arena on top */
     REGION_MAP_BYTES_STEP = 8,          /* 520 bytes of region */
+    REGION_PROCESSORS_MAX = 8,
 };
 
 /*
@@ -16,5 +19,11 @@ enum {
  * Requires: map_bytes is a multiple of REGION_MAP_BYTES_STEP, at most the maximum.
  */
 void region_set(uint32_t map_bytes);
+
+/* Which processor a thread stands for: the first, or the one whose number it says here. */
+extern __thread uint32_t region_processor;
+
+/* What each of them has of the heap. */
+extern struct heap_own region_heap_own[REGION_PROCESSORS_MAX];
 
 #endif

@@ -14,7 +14,7 @@ enum {
 
 struct search {
     const struct trace *trace;
-    struct replay_block *blocks;
+    struct player_block *blocks;
     uint32_t tries;
 };
 
@@ -65,7 +65,7 @@ static uint32_t try_smaller(struct search *search, uint32_t fitting)
     return fitting;
 }
 
-uint32_t smallest_total_bytes(const struct trace *trace, struct replay_block *blocks)
+uint32_t smallest_total_bytes(const struct trace *trace, struct player_block *blocks)
 {
     struct search search = {.trace = trace, .blocks = blocks};
     uint32_t fitting = first_that_fits(&search);

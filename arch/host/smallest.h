@@ -13,7 +13,7 @@
  * Requires: blocks holds trace->id_count elements; see replay_fits().
  * Returns: its bytes, side array included; 0 iff the trace fits no region up to 65 MiB.
  */
-struct replay_block;
-uint32_t smallest_total_bytes(const struct trace *trace, struct replay_block *blocks);
+struct player_block;
+uint32_t smallest_total_bytes(const struct trace *trace, struct player_block *blocks);
 
 #endif

@@ -7,6 +7,7 @@
 #include "console.h"
 #include "cpu.h"
 #include "machine.h"
+#include "panic.h"
 #include "processor.h"
 
 enum { PAGE_BYTES = 4096, VECTOR_NMI = 2, VECTOR_PAGE_FAULT = 14 };
@@ -111,6 +112,7 @@ __attribute__((noreturn)) static void explain(const struct exception_frame *fram
     show_registers(frame, esp);
     backtrace_show(
         (struct execution_point){.eip = frame->eip, .esp = esp, .ebp = frame->ebp});
+    panic_last_words();
     machine_stop(MACHINE_PANICKED);
 }
 

@@ -5,6 +5,7 @@ The image is a hybrid: it boots from a CD and, copied byte for byte, from a USB 
 """
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -16,28 +17,40 @@ import tempfile
 MODULES = "multiboot2 normal iso9660 part_msdos part_gpt all_video boot echo gzio serial terminal"
 PLATFORMS = ("i386-pc", "i386-efi", "x86_64-efi")
 TIMEOUT_SECONDS = 3
-# Where there is no text mode the kernel writes nothing, and GRUB's last words stay on the screen.
-WHERE_TO_LOOK = "Where there is no text screen, as under UEFI, see the first serial port."
+# A screen that the kernel cannot use keeps GRUB's last words.
+WHERE_TO_LOOK = "Should nothing follow here, see the first serial port."
 GRUB_LIBRARY = pathlib.Path("/usr/lib/grub")
 
 
-def entry_id(strategy: str, trace: str | None) -> str:
-    """Returns the name by which a menu entry can be made the default."""
-    return f"{strategy}-tests" if trace is None else f"{strategy}-{trace}"
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A job of a kernel: its name in the menu, what the kernel is told, and its modules."""
+
+    name: str
+    title: str
+    words: str
+    traces: tuple[str, ...] = ()
+
+    def id(self, strategy: str) -> str:
+        """Returns the name by which the entry can be made the default."""
+        return f"{strategy}-{self.name}"
+
+    def lines(self, strategy: str) -> list[str]:
+        """Returns the entry as GRUB reads it."""
+        return [
+            f'  menuentry "{strategy}: {self.title}" --id {self.id(strategy)} {{',
+            f'    echo "LOS on {strategy}: {self.title}. {WHERE_TO_LOOK}"',
+            f"    multiboot2 /boot/los-{strategy}.elf {self.words}",
+            *(f"    module2 /boot/{trace}.rep.gz {trace}" for trace in self.traces),
+            "  }",
+        ]
 
 
-def menu_entry(strategy: str, trace: str | None) -> str:
-    """Returns GRUB's lines for one job of one kernel."""
-    title = "self-tests" if trace is None else f"replay {trace}"
-    words = "run=tests" if trace is None else "run=replay"
-    lines = [
-        f'  menuentry "{strategy}: {title}" --id {entry_id(strategy, trace)} {{',
-        f'    echo "LOS on {strategy}: {title}. {WHERE_TO_LOOK}"',
-        f"    multiboot2 /boot/los-{strategy}.elf {words}",
-    ]
-    if trace is not None:
-        lines.append(f"    module2 /boot/{trace}.rep.gz {trace}")
-    return "\n".join(lines + ["  }"])
+def entries(traces: list[str]) -> list[Entry]:
+    """Returns what each heap's submenu offers."""
+    return [Entry("tests", "self-tests", "run=tests"),
+            Entry("shell", "a shell", "run=shell", tuple(traces)),
+            *(Entry(trace, f"replay {trace}", "run=replay", (trace,)) for trace in traces)]
 
 
 def menu(strategies: list[str], traces: list[str], default: str, timeout: int) -> str:
@@ -54,7 +67,7 @@ def menu(strategies: list[str], traces: list[str], default: str, timeout: int) -
     ]
     for name in strategies:
         lines.append(f'submenu "LOS on {name}" --id {name} {{')
-        lines += [menu_entry(name, trace) for trace in [None, *traces]]
+        lines += [line for entry in entries(traces) for line in entry.lines(name)]
         lines.append("}")
     return "\n".join(lines) + "\n"
 
@@ -97,7 +110,7 @@ def main() -> None:
     options = parser.parse_args()
     strategies = [kernel.stem.removeprefix("los-") for kernel in options.kernels]
     traces = [trace.name.removesuffix(".rep.gz") for trace in options.traces]
-    ids = [entry_id(s, t) for s in strategies for t in [None, *traces]]
+    ids = [entry.id(strategy) for strategy in strategies for entry in entries(traces)]
     if options.default not in ids:
         sys.exit(f"image.py: error: no menu entry {options.default}; there are: {', '.join(ids)}")
     with tempfile.TemporaryDirectory() as directory:

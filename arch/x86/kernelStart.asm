@@ -42,8 +42,13 @@ MULTIBOOT2_ARCHITECTURE_I386 equ 0
 
 TAG_INFORMATION_REQUEST     equ 1
 TAG_CONSOLE_FLAGS           equ 4
+TAG_FRAMEBUFFER             equ 5
 TAG_OPTIONAL                equ 1
 CONSOLE_EGA_TEXT_SUPPORTED  equ 2
+
+SCREEN_WIDTH                equ 1024            ; in points: what is wished for
+SCREEN_HEIGHT               equ 768
+SCREEN_BITS_PER_POINT       equ 32
 
 INFO_COMMAND_LINE           equ 1
 INFO_BOOT_LOADER_NAME       equ 2
@@ -82,6 +87,14 @@ consoleFlags:
         dd consoleFlagsEnd - consoleFlags
         dd CONSOLE_EGA_TEXT_SUPPORTED
 consoleFlagsEnd:
+
+        ; A screen to draw the heap on; text will do where there is none.
+        align 8
+framebuffer:
+        dw TAG_FRAMEBUFFER, TAG_OPTIONAL
+        dd framebufferEnd - framebuffer
+        dd SCREEN_WIDTH, SCREEN_HEIGHT, SCREEN_BITS_PER_POINT
+framebufferEnd:
 
         align 8
         dw 0, 0                         ; the end tag

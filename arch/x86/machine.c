@@ -3,13 +3,17 @@
 #include "machine.h"
 
 #include "backtrace.h"
+#include "console.h"
+#include "keyboard.h"
+#include "pit.h"
 #include "ports.h"
+#include "power.h"
 #include "processor.h"
 #include "screen.h"
 #include "serial.h"
 #include "symbols.h"
 
-enum { QEMU_EXIT_PORT = 0xf4, QEMU_DEBUG_PORT = 0xe9 };
+enum { QEMU_EXIT_PORT = 0xf4, QEMU_DEBUG_PORT = 0xe9, RESET_MICROSECONDS = 50000 };
 
 /* QEMU's isa-debug-exit makes 2 * value + 1 of these: 33, 35 and 37. */
 static const uint32_t exit_values[] = {
@@ -25,6 +29,27 @@ void machine_stop(enum machine_status status)
 {
     port_write_word32(QEMU_EXIT_PORT, exit_values[status]); /* comes back on other machines */
     processors_halt_others();
+    processor_halt();
+}
+
+void machine_power_off(void)
+{
+    port_write_word32(QEMU_EXIT_PORT, exit_values[MACHINE_DONE]);
+    power_off();
+    console_print("it is safe to switch the machine off now\n");
+    machine_stop(MACHINE_DONE);
+}
+
+/* The keyboard controller's way, then the one of a processor that can go no further. */
+void machine_reboot(void)
+{
+    static const struct {
+        uint16_t limit;
+        uint32_t base;
+    } __attribute__((packed)) nothing = {0, 0};
+    keyboard_reset_machine();
+    pit_wait(RESET_MICROSECONDS);
+    __asm__ volatile("lidt %0\n\tint3" : : "m"(nothing)); /* three faults in a row reset it */
     processor_halt();
 }
 

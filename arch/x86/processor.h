@@ -12,6 +12,7 @@
 
 #include "boot_info.h"
 #include "cpu.h"
+#include "heap_own.h"
 
 enum { PROCESSORS_MAX = 8 };
 
@@ -32,6 +33,7 @@ struct processor {
     struct stack_span stack;       /* each stands on a guard page */
     struct stack_span fault_stack;
     struct task_state main_task, fault_task;
+    struct heap_own heap_own;
 };
 
 extern struct processor processors[PROCESSORS_MAX];

@@ -3,6 +3,7 @@
 
 #include "apic.h"
 #include "console.h"
+#include "hammer.h"
 #include "interrupts.h"
 #include "processor.h"
 #include "runner.h"
@@ -71,6 +72,17 @@ enum machine_status processor_test(const struct boot_info *info, uint32_t wanted
     failed += report(2, counted == running * COUNTED_EACH, "the_lock_loses_no_count");
     failed += report(3, each_did_all(running), "each_works_and_is_interrupted");
     return failed == 0 ? MACHINE_DONE : MACHINE_FAILED;
+}
+
+enum machine_status processor_hammer(const struct boot_info *info, const struct job *job)
+{
+    uint32_t running;
+    const char *wrong = processors_start(info, job->processors, &running);
+    if (wrong == NULL && running < job->processors)
+        wrong = "processors=: this machine has not so many";
+    if (wrong != NULL)
+        return run_refused(wrong);
+    return run_hammer(job, info->module_count > 0 ? &info->modules[0] : NULL, running);
 }
 
 static enum machine_fault fault_to_provoke;

@@ -2,9 +2,6 @@
 /* Source: National Semiconductor, PC16550D data sheet, section 8, "Registers". */
 #include "serial.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "ports.h"
 
 enum {
@@ -24,6 +21,7 @@ enum {
     EIGHT_BITS_NO_PARITY_ONE_STOP = 0x03,
     FIFO_ON_AND_CLEARED = 0x07,
     READY_AND_REQUEST_TO_SEND = 0x03,
+    RECEIVER_FULL = 0x01,
     TRANSMITTER_EMPTY = 0x20,
     SCRATCH_PATTERN = 0x5a,
 };
@@ -71,4 +69,12 @@ void serial_put(char character)
     stuck = !becomes_ready();
     if (!stuck)
         port_write_byte(DATA, (uint8_t)character);
+}
+
+bool serial_get(uint8_t *byte)
+{
+    if (!present || (port_read_byte(LINE_STATUS) & RECEIVER_FULL) == 0)
+        return false;
+    *byte = port_read_byte(DATA);
+    return true;
 }

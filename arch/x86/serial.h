@@ -3,6 +3,9 @@
 #ifndef ARCH_X86_SERIAL_H
 #define ARCH_X86_SERIAL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* Sets the port up; finds out whether there is one. */
 void serial_init(void);
 
@@ -11,5 +14,8 @@ void serial_init(void);
  * that does not take one for seconds loses it, and whatever comes until it takes some again.
  */
 void serial_put(char character);
+
+/* Returns: whether a byte has come; *byte is the oldest. */
+bool serial_get(uint8_t *byte);
 
 #endif

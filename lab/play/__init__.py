@@ -3,5 +3,5 @@
 
 - `film`: what a kernel notes down of each operation, held against its record;
 - `page`: the film as a page, with its player (templates/film);
-- `command`: `heaplab play`.
+- `options`, `command`: `heaplab play`.
 """

@@ -27,7 +27,6 @@ from lab.reply import Answer
 from lab.schedule import Job, Plan, carry_out
 from lab.trace import Trace
 
-DEFAULT_PAGE = Path("heaplab-results/film.html")
 
 FILMED = "filming"
 LARGE_BYTES = 5_000_000

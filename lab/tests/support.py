@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, Sequence
 
-from lab import ROOT, build, heaps, results
+from lab import ROOT, __main__ as command, build, heaps, results
 from lab.trace import Trace
 
 TRACE_TEXT = "1000\n2\n4\n1\na 0 64\na 1 100\nf 0\nr 1 200\n"
@@ -26,6 +27,21 @@ def temporary_directory() -> Iterator[Path]:
     """A directory for one test."""
     with tempfile.TemporaryDirectory(prefix="lab-test-") as name:
         yield Path(name)
+
+
+@contextlib.contextmanager
+def empty_directory() -> Iterator[Path]:
+    """A directory for one test, in which it works."""
+    with temporary_directory() as directory, contextlib.chdir(directory):
+        yield directory
+
+
+def said(*arguments: str) -> tuple[int, str, str]:
+    """What `heaplab ARGUMENT ...` ends with, and says on standard output and error."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = command.main(arguments)
+    return status, out.getvalue(), err.getvalue()
 
 
 @contextlib.contextmanager
@@ -109,6 +125,13 @@ def schema_complaints(made: results.Document) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(made)]
 
 
+def what_makes_code(programs: dict[str, Any]) -> dict[str, Any]:
+    """Compilers and flags, but for warnings: these change no count."""
+    return {machine: (made["compiler"], [flag for flag in made["flags"]
+                                         if not flag.startswith("-W")])
+            for machine, made in programs.items()}
+
+
 def programs_missing() -> str:
     """Why real kernels cannot be built and booted here; empty if they can."""
     missing = [tool for tool in ("qemu-system-i386", "clang", "ld.lld", "nasm", "ninja", "gcc")
@@ -116,6 +139,23 @@ def programs_missing() -> str:
     if not os.access(build.meson(), os.X_OK):
         missing.append("meson")
     return f"not installed: {', '.join(missing)}" if missing else ""
+
+
+_SOURCE_PARTS = ("arch", "cross", "kernel", "lab", "mm", "papers", "peers", "tests", "traces",
+                 "meson.build", "meson_options.txt")
+
+
+def copied_source(directory: Path) -> Path:
+    """A copy in `directory` of all that is built, for a test that changes it."""
+    source = directory / "source"
+    source.mkdir()
+    for part in _SOURCE_PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, source / part,
+                            ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / part, source / part)
+    return source
 
 
 def script(path: Path, text: str) -> Path:

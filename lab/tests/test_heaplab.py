@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Optional
 
 from lab import ROOT
+from lab.__main__ import COMMANDS
 from lab.tests.support import script, temporary_directory
 
 HEAPLAB = ROOT / "heaplab"
@@ -50,8 +51,8 @@ class Heaplab(unittest.TestCase):
             script(self.bin / name, f"#!/bin/sh\n{body}\n")
         for name in _TOOLS:
             (self.bin / name).symlink_to(shutil.which(name) or name)
-        self.needs(f"compare,test pkg-a file {self.tree}/pkg-a",
-                   f"test         pkg-b file {self.tree}/pkg-b")
+        self.needs(f"build pkg-a file {self.tree}/pkg-a",
+                   f"tests pkg-b file {self.tree}/pkg-b")
 
     def install_lab(self, directory: Path, name: str) -> None:
         (directory / "__main__.py").write_text(
@@ -148,14 +149,14 @@ class Heaplab(unittest.TestCase):
                          "    apt-get update && apt-get install -y --no-install-recommends pkg-a")
 
     def test_a_package_that_brings_no_remedy_is_told(self) -> None:
-        self.needs(f"compare pkg-a file {self.tree}/other")
+        self.needs(f"build pkg-a file {self.tree}/other")
         status, out, err = self.run_it("compare")
         self.assertEqual((status, out), (1, ""))
         self.assertIn("heaplab: error: apt installed its packages, but these are still not"
                       " usable;", err)
 
     def test_a_foreign_package_brings_its_architecture(self) -> None:
-        self.needs(f"compare pkg-c:i386 file {self.tree}/pkg-c")
+        self.needs(f"build pkg-c:i386 file {self.tree}/pkg-c")
         status, _, _ = self.run_it("compare")
         self.assertEqual(status, 7)
         self.assertEqual(self.calls()[0], "dpkg --add-architecture i386")
@@ -166,10 +167,10 @@ class Heaplab(unittest.TestCase):
                       err)
 
     def test_an_optional_package_is_taken_only_where_it_exists(self) -> None:
-        self.needs(f"compare? pkg-d file {self.tree}/pkg-d")
-        self.assertEqual(self.run_it("compare"), (7, self.handed_over("compare"), ""))
+        self.needs(f"valgrind pkg-d file {self.tree}/pkg-d")
+        self.assertEqual(self.run_it("answer"), (7, self.handed_over("answer"), ""))
         self.assertEqual(self.calls(), [])
-        self.run_it("compare", KNOWN="pkg-d")
+        self.run_it("answer", KNOWN="pkg-d")
         self.assertTrue((self.tree / "pkg-d").exists())
 
     def test_apt_writes_nothing_into_the_answer(self) -> None:
@@ -178,8 +179,8 @@ class Heaplab(unittest.TestCase):
         self.assertIn("chatter", err)
 
     def test_commands_and_modules_are_looked_for(self) -> None:
-        self.needs("compare pkg-a command some-tool", "compare pkg-b module no_such_module",
-                   "compare pkg-c module json")
+        self.needs("build pkg-a command some-tool", "build pkg-b module no_such_module",
+                   "build pkg-c module json")
         _, _, err = self.run_it("compare")
         self.assertIn("heaplab: installing with apt: pkg-a pkg-b\n", err)
         script(self.bin / "some-tool", "#!/bin/sh\n")
@@ -187,7 +188,7 @@ class Heaplab(unittest.TestCase):
         self.assertIn("heaplab: installing with apt: pkg-b\n", err)
 
     def test_a_compiler_without_32_bit_libraries_is_not_enough(self) -> None:
-        self.needs("compare pkg-m m32")
+        self.needs("build pkg-m m32")
         for body, missing in (("exit 1", True), ('echo "${2#*=}"', True),
                               ('echo "/lib32/${2#*=}"', False)):
             with self.subTest(body):
@@ -210,10 +211,14 @@ class Heaplab(unittest.TestCase):
             self.assertRegex(out, r"(?m)^  compare  .+$")
             self.assertRegex(out, r"(?m)^  test  .+$")
 
+    def commands(self) -> list[str]:
+        """The commands that the list names, but for help."""
+        return re.findall(r"(?m)^  ([a-z]+) ", self.run_it("help")[1])[:-1]
+
     def test_an_unknown_command_is_one_line(self) -> None:
         self.assertEqual(self.run_it("frobnicate"), (
             2, "", "heaplab: error: there is no command 'frobnicate'; the commands are:"
-            " compare, answer, play, misuse, test, fuzz, new, help\n"))
+            f" {', '.join(self.commands())}, help\n"))
 
     def test_it_works_through_links_from_anywhere(self) -> None:
         (self.tree / "pkg-a").touch()
@@ -243,16 +248,28 @@ class Heaplab(unittest.TestCase):
 
 class NeedsOfThisProject(unittest.TestCase):
 
-    def test_every_line_is_understood(self) -> None:
-        match = _NEEDS.search(HEAPLAB.read_text("utf-8"))
+    def table(self, name: str) -> list[list[str]]:
+        """The lines of one of its tables, each cut into words."""
+        match = re.search(rf"^{name}\(\) \{{\n    cat <<'END'\n(.*?)END\n\}}",
+                          HEAPLAB.read_text("utf-8"), re.DOTALL | re.MULTILINE)
         assert match
-        packages = []
-        for line in match[2].splitlines():
-            self.assertRegex(line, r"^((compare|answer|play|misuse|test|fuzz|new)\??,?)+"
-                                   r"\s+[a-z0-9.+-]+(:i386)?\s+"
-                                   r"(command \S+|file /\S+|module \w+|m32|(gcc|clang)32 \S+)$")
-            packages.append(line.split()[1])
+        return [line.split() for line in match[1].splitlines()]
+
+    def test_every_line_is_understood(self) -> None:
+        for line in self.table("needs"):
+            self.assertRegex(" ".join(line), r"^[a-z]+ [a-z0-9.+-]+(:i386)? (command \S+|file /\S+"
+                                             r"|module \w+|m32|(gcc|clang)32 \S+)$")
+        packages = [package for _, package, *_ in self.table("needs")]
         self.assertEqual(len(packages), len(set(packages)))
+
+    def test_every_command_is_one_of_the_labs_and_needs_groups_that_there_are(self) -> None:
+        self.assertCountEqual([name for name, *_ in self.table("commands")], COMMANDS)
+        groups = {group for group, *_ in self.table("needs")}
+        named = {"python"}
+        for _, needed, *text in self.table("commands"):
+            named |= {group.removesuffix("?") for group in needed.split(",")} - {"-"}
+            self.assertTrue(text)
+        self.assertEqual(named, groups)
 
     def test_heaplab_is_posix_and_clean(self) -> None:
         checker = shutil.which("shellcheck")

@@ -36,7 +36,8 @@ def built_kernels() -> list[str]:
 
 def shipped_traces() -> list[str]:
     """Returns the names of the project's traces."""
-    return [path.name.removesuffix(".rep.gz") for path in (SOURCE / "traces").glob("*.rep.gz")]
+    return sorted(path.name.removesuffix(".rep.gz")
+                  for path in (SOURCE / "traces").glob("*.rep.gz"))
 
 
 class TheMenu(unittest.TestCase):
@@ -55,8 +56,8 @@ class TheMenu(unittest.TestCase):
     def test_has_a_submenu_for_each_kernel_that_was_built(self):
         self.assertEqual(sorted(self.submenus), sorted(built_kernels()))
 
-    def test_has_an_entry_for_the_self_tests_and_each_trace_in_each_submenu(self):
-        due = sorted(["self-tests", *(f"replay {name}" for name in shipped_traces())])
+    def test_has_an_entry_for_self_tests_shell_and_each_trace_in_each_submenu(self):
+        due = sorted(["self-tests", "a shell", *(f"replay {name}" for name in shipped_traces())])
         for strategy, text in self.submenus.items():
             with self.subTest(strategy):
                 found = [(entry["strategy"], entry["title"]) for entry in ENTRY.finditer(text)]
@@ -66,9 +67,11 @@ class TheMenu(unittest.TestCase):
         for entry in self.entries:
             strategy, title = entry["strategy"], entry["title"]
             trace = title.removeprefix("replay ")
-            due = [f"multiboot2 /boot/los-{strategy}.elf run=tests"] if title == "self-tests" else \
-                [f"multiboot2 /boot/los-{strategy}.elf run=replay",
-                 f"module2 /boot/{trace}.rep.gz {trace}"]
+            words, modules = {"self-tests": ("run=tests", []),
+                              "a shell": ("run=shell", shipped_traces())}.get(
+                                  title, ("run=replay", [trace]))
+            due = [f"multiboot2 /boot/los-{strategy}.elf {words}",
+                   *(f"module2 /boot/{name}.rep.gz {name}" for name in modules)]
             with self.subTest(entry["id"]):
                 said, *started = entry["commands"].strip().splitlines()
                 self.assertTrue(said.startswith(f'echo "LOS on {strategy}: {title}. '), said)

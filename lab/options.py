@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""What the options of all commands share: errors in one line, and kinds of numbers."""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from typing import NoReturn
+
+from lab.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports what is wrong in the one line that every error of heaplab is."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; '{self.prog} --help' says more")
+
+
+def number_above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise ValueError
+    return value
+
+
+def share(text: str) -> Fraction:
+    if not 0 <= float(text) < 1e9:
+        raise ValueError
+    return Fraction(text)
+
+
+def samples(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 4096:
+        raise ValueError
+    return value
+
+
+def workers(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1024:
+        raise ValueError
+    return value
+
+
+def seed(text: str) -> int:
+    value = int(text)
+    if not 1 <= value < 1 << 32:
+        raise ValueError
+    return value
+
+
+def count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value < 10**12:
+        raise ValueError
+    return value
+
+
+share.__name__ = "share"
+count.__name__ = "number above zero"
+samples.__name__ = "number from 0 to 4096"
+seed.__name__ = "seed from 1 to 4294967295"
+number_above_zero.__name__ = "number of seconds"
+workers.__name__ = "number of jobs"

@@ -25,6 +25,8 @@ Modules, from the bottom up:
 - `mistakes`: the gallery of classic mistakes;
 - `mutants`, `verdicts`, `mutate`: small changes of every kind, and which of them no test
   notices;
+- `debug`, `gdb`: kernels under GDB, and the commands that see their heaps;
+- `transcript`: the sessions that a document shows, carried out anew;
 - `compare`, `__main__`: the commands.
 """
 

@@ -278,6 +278,7 @@ COMMANDS = {
     "grade": _elsewhere("lab.grade.options", "grade"),
     "worst": _elsewhere("lab.worst.options", "worst"),
     "run": _elsewhere("lab.run", "main"),
+    "debug": _elsewhere("lab.debug", "main"),
     "papers": papers,
     "play": _elsewhere("lab.play.options", "play"),
     "misuse": misuse,

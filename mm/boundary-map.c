@@ -62,7 +62,7 @@
  * and 160 for one eviction: below 400. It never has to merge more, since by J nothing is
  * cached when there is no hole of 4 KiB. A longer one looks at 8 holes and evicts one block
  * for each 4 KiB begun, at less than 210 each. If there is no hole in a bin above its own, it
- * looks at every hole in that, 10 each, and thrice if none serves; that is the one cost that
+ * looks at every hole in that, 10 each, and twice if none serves; that is the one cost that
  * what others did decides. A test holds kmalloc and kfree to these bounds, on all traces and against a workload made to
  * break them. usable: constant. resize: as a free and a long request. walk and check: linear
  * in the blocks, walk times the length of a cache list.

@@ -112,6 +112,8 @@ static bool parse_word(struct text word, struct job *job)
         return job->placements = true;
     if (text_is(word, "costs"))
         return job->costs = true;
+    if (text_is(word, "changes"))
+        return job->changes = true;
     if (text_take_name(&word, "run"))
         return parse_kind(word, job);
     if (text_take_name(&word, "fault"))

@@ -31,6 +31,7 @@ struct job {
     bool counts_instructions; /* a tick is an instruction, not a cycle */
     bool placements;          /* write each placement to the machine's bulk output */
     bool costs;               /* the same with each cost, behind its placement if both are asked */
+    bool changes;             /* the same with what each changed in the heap, behind these */
     uint32_t operations;      /* replay at most so many */
     uint32_t scale;           /* every request is so many times as large */
     uint32_t samples;         /* over time, at most */

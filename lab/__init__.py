@@ -8,6 +8,8 @@ Modules, from the bottom up:
 - `trace`: the reader of `.rep` workloads;
 - `qemu`: the one driver of QEMU, for `compare` and for Meson's boot tests;
 - `build`: Meson, asked for the strategies, the kernels and the flags they were built with;
+- `reply`: what a kernel says while it works;
+- `heaps`: strategies at hardening levels, which is what is compared;
 - `results`: the results document and its atomic writing;
 - `schedule`, `progress`: jobs over the machine's cores, and what a person sees of them;
 - `table`, `figures`, `portrait`, `tradeoff`, `pictures`, `report`: the results as text, pictures
@@ -15,6 +17,7 @@ Modules, from the bottom up:
 - `baseline`: what changed since earlier results, and what got worse;
 - `outputs`: the files of a comparison, written all or none;
 - `experiment`, `cachegrind`: single runs of one heap, and their records;
+- `play`: the film of a trace on some heaps;
 - `evidence`, `page`: documents of such records, and the pages that are made of them;
 - `answer`: the chapters on what is naive about the naive heap;
 - `papers`: the results that others published, measured again;

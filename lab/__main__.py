@@ -39,6 +39,9 @@ def _compare_parser() -> argparse.ArgumentParser:
                         " none (default: all, unless --traces or --quick is given)")
     parser.add_argument("--seed", type=_seed, default=1, metavar="N",
                         help="of the synthetic workloads (default: %(default)s)")
+    parser.add_argument("--hardening", default="off", metavar="A,B",
+                        help="levels of -Dhardening: off, check, redzone, full; with more than one"
+                        " a table says what each adds (default: %(default)s)")
     parser.add_argument("--heap-kib", default="1024", metavar="N",
                         help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", default=DEFAULT_JSON,
@@ -83,7 +86,8 @@ def compare(argv: Sequence[str]) -> int:
     from lab import compare as command  # needs rich, which --help does not
     request = command.check(
         strategies=options.strategies, peers=options.peers, traces=options.traces,
-        workloads=options.workloads, seed=options.seed, heap_kib=options.heap_kib,
+        workloads=options.workloads, seed=options.seed, hardening=options.hardening,
+        heap_kib=options.heap_kib,
         quick=options.quick, samples=options.samples, accel=options.accel, workers=options.jobs,
         stall_seconds=options.time_limit)
     gate = command.Gate(options.baseline, options.tolerance or Fraction()) \
@@ -276,6 +280,7 @@ COMMANDS = {
     "run": _elsewhere("lab.run", "main"),
     "debug": _elsewhere("lab.debug", "main"),
     "papers": papers,
+    "play": _elsewhere("lab.play.options", "play"),
     "misuse": misuse,
     "mistakes": mistakes,
     "mutate": mutate,

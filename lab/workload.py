@@ -46,6 +46,11 @@ def _pattern(form: str) -> str:
 _NAME = re.compile("|".join(map(_pattern, FORMS)), re.ASCII)
 
 
+def is_name(text: str) -> bool:
+    """Whether a kernel would know a workload of this name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def chosen(text: str) -> list[str]:
     """The workloads that --workloads names.
 

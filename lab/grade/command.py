@@ -11,7 +11,7 @@ from typing import Callable, Optional, Sequence
 
 from rich.console import Console
 
-from lab import compare, process, table, trace
+from lab import compare, heaps, process, table, trace
 from lab.build import Build, lab_root
 from lab.errors import RunError
 from lab.grade import checks, marks
@@ -103,12 +103,12 @@ def _measured(name: str, built: Build, full: bool, workers: int, console: Consol
         stall_seconds=STALL_SECONDS)
     directory = lab_root() / "traces"
     directory.mkdir(parents=True, exist_ok=True)
-    measurement = compare.Measurement(request, built, directory)
+    measurement = compare.Measurement(request, {heaps.OFF: built}, directory)
     with Board(console, workers) as board:
         process.wait_for(carry_out(measurement.plan, workers, measurement.perform, board))
     rows = {row["strategy"]: row for row in table.totals({
         "settings": {"strategies": names, "traces": [one.name for one in request.traces],
-                     "workloads": []},
+                     "workloads": [], "hardening": [heaps.OFF]},
         "records": measurement.records()})}
     return [rows[name], *(rows[one] for one in marks.CLASSICS)]
 

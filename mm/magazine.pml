@@ -2,7 +2,7 @@
 /*
  * A bounded model of the heap's lock and of the exchange of magazines, for SPIN (G. J. Holzmann,
  * The SPIN Model Checker, Addison-Wesley 2004). Every interleaving of PROCESSORS processors, and
- * of an interrupt handler on the first of them, is tried. tests/model/model_test.py does so, and
+ * of an interrupt handler on the first of them, is tried. tests/locking/model_test.py does so, and
  * tries mutants of the model, each of which has to fail:
  *
  *   NO_LOCK         lock_take() and lock_give() do nothing

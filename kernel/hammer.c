@@ -79,7 +79,7 @@ static void work(uint32_t index)
     together_interrupt_after(0);
 }
 
-/* Returns: NULL and *mix, of the name behind the first dash, or the usual one; else what is wrong. */
+/* Returns: NULL and *mix, named behind the first dash, or the usual one; else what is wrong. */
 static const char *split_name(char *name, const struct size_mix **mix)
 {
     while (*name != '\0' && *name != '-')

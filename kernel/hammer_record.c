@@ -112,7 +112,8 @@ static void say(const struct hammer_trouble *trouble)
                   hand->number % 2 != 0 ? "'s interrupt handler" : "", hand->operations,
                   trouble->text != NULL ? trouble->text : sentences[trouble->kind]);
     if (trouble->block != NULL)
-        console_print("# the block is %u bytes at %p\n", trouble->bytes, (const void *)trouble->block);
+        console_print("# the block is %u bytes at %p\n", trouble->bytes,
+                      (const void *)trouble->block);
     if (trouble->other_id != 0)
         console_print("# at %p it is processor %u's%s, since its call %u\n",
                       (const void *)trouble->address, other / 2,

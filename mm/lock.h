@@ -65,7 +65,7 @@ static inline bool lock_insists(void)
     return lock_is_there();
 }
 
-/* --- waiting ------------------------------------------------------------------------------- */
+/* --- waiting --------------------------------------------------------------------------- */
 
 /* The first in the queue. Returns: whether it has the lock now, and is out of the queue. */
 static inline bool lock_try_first(void)
@@ -99,7 +99,7 @@ static __attribute__((noinline)) void lock_wait(void)
 #endif
 }
 
-/* --- watching -------------------------------------------------------------------------------- */
+/* --- watching -------------------------------------------------------------------------- */
 
 static inline void lock_watch_taken(void)
 {
@@ -126,7 +126,7 @@ static inline void lock_watch_given(void)
 #endif
 }
 
-/* --- taking and giving ------------------------------------------------------------------------- */
+/* --- taking and giving ----------------------------------------------------------------- */
 
 /*
  * How interrupts were lies on the stack until the lock is taken, and comes back there before it
@@ -174,7 +174,7 @@ static inline void lock_start(void)
         lock = (struct lock){.word = LOCK_FREE};
 }
 
-/* --- reports --------------------------------------------------------------------------------- */
+/* --- reports --------------------------------------------------------------------------- */
 
 /*
  * A misuse is reported with the lock held, and who hears of it may want the heap explained. These

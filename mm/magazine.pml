@@ -61,7 +61,7 @@ bool in_handler;             /* of processor 0 */
 byte has_lock;               /* how many do; the oracle's */
 byte done;                   /* processors that are */
 
-/* --- interrupts: KERNEL_HEAP_KEEP_OUT, KERNEL_HEAP_LET_IN ---------------------------------- */
+/* --- interrupts: KERNEL_HEAP_KEEP_OUT, KERNEL_HEAP_LET_IN ------------------------------ */
 
 inline keep_out(me)
 {
@@ -83,7 +83,7 @@ inline let_in(me)
     fi
 }
 
-/* --- lock.h --------------------------------------------------------------------------------- */
+/* --- lock.h ---------------------------------------------------------------------------- */
 
 inline lock_take(me)
 {
@@ -125,7 +125,7 @@ inline lock_give(me)
     let_in(me)
 }
 
-/* --- magazine.h ------------------------------------------------------------------------------ */
+/* --- magazine.h ------------------------------------------------------------------------ */
 
 inline own_take(p)
 {
@@ -206,7 +206,7 @@ inline own_accept(p)
     fi
 }
 
-/* --- depot.h --------------------------------------------------------------------------------- */
+/* --- depot.h --------------------------------------------------------------------------- */
 
 /* one: any block of a set, or 0. */
 inline choose(set)
@@ -299,7 +299,7 @@ inline depot_ask(me)
 #endif
 }
 
-/* --- magazine_heap.h -------------------------------------------------------------------------- */
+/* --- magazine_heap.h ------------------------------------------------------------------- */
 
 inline kmalloc(me)
 {
@@ -355,7 +355,7 @@ inline kfree(me)
     atomic { block = 0; one = 0; rest = 0; ticket = 0; was_free = false; got = false }
 }
 
-/* --- who calls --------------------------------------------------------------------------------- */
+/* --- who calls ------------------------------------------------------------------------- */
 
 inline call(me)
 {

@@ -26,12 +26,13 @@ static const char *const sentences[] = {
 static void report_run(void)
 {
     console_report("result: {\"strategy\":\"%s\",\"heap_kib\":%u,\"unit\":\"%s\","
-                   "\"hardening\":\"%s\",\"locking\":\"%s\",\"workload\":\"%s\",\"mix\":\"%s\","
+                   "\"hardening\":\"%s\",\"locking\":\"%s\",\"locking_bytes\":%u,"
+                   "\"workload\":\"%s\",\"mix\":\"%s\","
                    "\"processors\":%u,\"seed\":%u,\"interval\":%u,",
                    kheap_strategy()->name, kheap()->region.arena_bytes / KIB,
                    hammer.counts_instructions ? "instructions" : "cycles", kheap_hardening(),
-                   kheap_locking(), hammer.load->name, hammer.mix->name, hammer.processors,
-                   hammer.seed, hammer.interval);
+                   kheap_locking(), kheap_locking_bytes(), hammer.load->name, hammer.mix->name,
+                   hammer.processors, hammer.seed, hammer.interval);
 }
 
 static void report_hands(void)

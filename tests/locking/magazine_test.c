@@ -176,6 +176,7 @@ static void a_full_processor_visits_the_depot_once_a_magazine(void **state)
         kfree(blocks[i]);
     uint64_t visits = heap_magazine_status().exchanges - exchanges;
     assert_true(visits <= MANY / (uint32_t)depot.size[class]);
+    assert_int_equal(now().live_blocks, 0);
     assert_sound();
 }
 

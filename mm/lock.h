@@ -174,11 +174,12 @@ static inline void lock_start(void)
         lock = (struct lock){.word = LOCK_FREE};
 }
 
-/* Returns: condition. Code for it stands aside where a lock is; elsewhere it stays where it was. */
-static inline bool lock_is_rare(bool condition)
-{
-    return LOCKING == LOCKING_NONE ? condition : __builtin_expect(condition, 0);
-}
+/*
+ * condition. Code for it stands aside where there is a lock; elsewhere it stays where it was. A
+ * macro, since the compiler takes the hint in a condition only.
+ */
+#define LOCK_RARELY(condition)                                                                  \
+    (LOCKING == LOCKING_NONE ? (condition) : __builtin_expect((condition), 0))
 
 /* --- reports --------------------------------------------------------------------------- */
 

@@ -9,9 +9,9 @@
  * wants is what every call pays, and it is two instructions to take it and one to give it.
  *
  * Idea. One word tells all: the lock is free iff it is FREE, all bits set. To take the lock is to
- * add 1; if that makes 0, it was free. Else the newcomer turns its 1 into a QUEUED one, draws a
- * ticket, and waits to be served; the first in the queue watches the lowest byte, in which the
- * holder and newcomers are counted. To give the lock is to subtract 1.
+ * add 1; if that makes 0, it was free. Else the newcomer draws a ticket, turns its 1 into QUEUED,
+ * and waits to be served; the first in the queue watches the lowest byte, in which the holder and
+ * newcomers are counted. To give the lock is to subtract 1.
  *
  *   word + 1 = holder (0 or 1) + newcomers that are not yet queued + QUEUED * waiters
  *
@@ -53,7 +53,7 @@ static struct lock {
 #endif
 } lock __attribute__((unused));
 
-/* Whether there is a lock, and whether interrupts are kept out. */
+/* Returns: whether there is more to it than keeping interrupts out. */
 static inline bool lock_is_there(void)
 {
     return LOCKING == LOCKING_SPIN || LOCKING == LOCKING_PERCPU;

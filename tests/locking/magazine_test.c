@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The magazine layer from inside: the front door is compiled into this file, over the naive heap, so
- * that its books can be read, and damaged. Processors are played one after another, by number.
+ * The magazine layer from inside: the front door is compiled into this file, over the naive heap,
+ * so that its books can be read, and damaged. Processors are played one after another, by number.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,12 +9,11 @@ door that knows no hardening, bare_heap.c.
 
 import pathlib
 import re
-import sys
 import tempfile
 import unittest
 
-from step_test import SOURCES, compile_command, output_of
-import step_test
+import compiled
+from compiled import SOURCES, compile_command, output_of
 
 BARE = pathlib.Path(__file__).resolve().parent / "bare_heap.c"
 CALLED = ("kmalloc", "kfree")
@@ -29,7 +28,7 @@ class Hardening(unittest.TestCase):
     def unit(self, front: pathlib.Path, level: str) -> str:
         """Compiles the strategy behind a front door. Returns: the object's path."""
         source = self.directory / "unit.c"
-        strategy = f"{step_test.STRATEGY}.c"
+        strategy = f"{compiled.STRATEGY}.c"
         source.write_text(f'#include "{SOURCES / strategy}"\n#include "{front}"\n', "utf-8")
         command = compile_command()
         command = [word for word in command[:command.index("-o")]
@@ -74,7 +73,4 @@ class Hardening(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    step_test.BUILD = pathlib.Path(sys.argv[1]).resolve()
-    step_test.STRATEGY = sys.argv[2]
-    del sys.argv[1:3]
-    unittest.main(verbosity=2)
+    compiled.main()

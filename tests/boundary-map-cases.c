@@ -129,9 +129,9 @@ static void a_long_block_serves_up_to_an_eighth_less(void **state)
     host_heap_delete(host);
 }
 
-static void a_request_that_finds_no_hole_gets_the_cached_ones(void **state)
+/* A heap in which BLOCKS blocks are cached, and nothing is live. */
+static struct host_heap *heap_with_cached_blocks(void)
 {
-    (void)state;
     struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
     void *blocks[BLOCKS];
     for (uint32_t i = 0; i < BLOCKS; i++)
@@ -139,8 +139,30 @@ static void a_request_that_finds_no_hole_gets_the_cached_ones(void **state)
     for (uint32_t i = 0; i < BLOCKS; i++)
         give_back(host, blocks[i]);
     assert_int_equal(cached(host), BLOCKS);
-    uint32_t all = (map_end(heap_in(host)) - FIRST_GRANULE) * MAP_GRANULE_BYTES;
-    assert_non_null(alloc(host, all));
+    return host;
+}
+
+static uint32_t all_bytes(struct host_heap *host)
+{
+    return (map_end(heap_in(host)) - FIRST_GRANULE) * MAP_GRANULE_BYTES;
+}
+
+static void an_aligned_request_that_finds_no_hole_gets_the_cached_ones(void **state)
+{
+    enum { ALIGN = 64, LESS = BLOCKS * BLOCK_BYTES / 2 }; /* than what the cached ones have */
+    (void)state;
+    struct host_heap *host = heap_with_cached_blocks();
+    assert_non_null(
+        tested_strategy->alloc(heap_in(host), all_bytes(host) - LESS, ALIGN));
+    host_heap_assert_sound(host, "an aligned request for nearly everything");
+    host_heap_delete(host);
+}
+
+static void a_request_that_finds_no_hole_gets_the_cached_ones(void **state)
+{
+    (void)state;
+    struct host_heap *host = heap_with_cached_blocks();
+    assert_non_null(alloc(host, all_bytes(host)));
     assert_null(alloc(host, 1));
     host_heap_assert_sound(host, "a request for everything");
     host_heap_delete(host);
@@ -524,6 +546,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_block_a_granule_longer_serves_too),
     cmocka_unit_test(a_long_block_serves_up_to_an_eighth_less),
     cmocka_unit_test(a_request_that_finds_no_hole_gets_the_cached_ones),
+    cmocka_unit_test(an_aligned_request_that_finds_no_hole_gets_the_cached_ones),
     cmocka_unit_test(no_more_is_cached_than_the_longest_hole_pays_for),
     cmocka_unit_test(no_order_of_requests_breaks_j),
     cmocka_unit_test(a_block_grows_into_the_hole_behind_it),

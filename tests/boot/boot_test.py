@@ -199,9 +199,9 @@ class BadBoots(InScratch):
         self.assert_error("workload: there is none of that name; there are: churn-MIX[-PERCENT]"
                           " fifo-MIX[-PERCENT] lifo-MIX[-PERCENT] ramp-MIX[-PERCENT] fill-MIX"
                           " fixed-MIX-BLOCKS fixedfifo-MIX-BLOCKS fixedlifo-MIX-BLOCKS"
-                          " knuth-MIX-LIFETIME alloctest[-SLOTS] mstress[-BLOCKS] rptest[-SLOTS]"
-                          " holes-HOLES tlsf-TEST bestfit-SIZE-ROUNDS hoard-BLOCKS[-BYTES]"
-                          " robson-LOG2-UNITS; MIX is one of: kernel small uniform power large"
+                          " knuth-MIX-LIFETIME queue-MIX[-PERCENT] alloctest[-SLOTS]"
+                          " mstress[-BLOCKS] rptest[-SLOTS] holes-HOLES tlsf-TEST"
+                          " bestfit-SIZE-ROUNDS hoard-BLOCKS[-BYTES] robson-LOG2-UNITS; MIX is one of: kernel small uniform power large"
                           " words eight s1 s2 s3 larson halving", "--append",
                           "run=replay workload=churn-kernels")
 

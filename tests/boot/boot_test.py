@@ -201,9 +201,9 @@ class BadBoots(InScratch):
                           " fixed-MIX-BLOCKS fixedfifo-MIX-BLOCKS fixedlifo-MIX-BLOCKS"
                           " knuth-MIX-LIFETIME queue-MIX[-PERCENT] alloctest[-SLOTS]"
                           " mstress[-BLOCKS] rptest[-SLOTS] holes-HOLES tlsf-TEST"
-                          " bestfit-SIZE-ROUNDS hoard-BLOCKS[-BYTES] robson-LOG2-UNITS; MIX is one"
-                          " of: kernel small uniform power large words eight s1 s2 s3 larson halving",
-                          "--append", "run=replay workload=churn-kernels")
+                          " bestfit-SIZE-ROUNDS hoard-BLOCKS[-BYTES] robson-LOG2-UNITS; MIX is"
+                          " one of: kernel small uniform power large words eight s1 s2 s3 larson"
+                          " halving", "--append", "run=replay workload=churn-kernels")
 
     def test_a_scale_that_is_none_or_too_large_is_told(self):
         self.assert_error("command line: 'scale=0' is no word this kernel knows, or its value is"

@@ -20,10 +20,11 @@ enum job_kind {
     JOB_MISUSE,
     JOB_SHELL,
     JOB_HAMMER,
+    JOB_RACE,
 };
 
 enum { JOB_SAMPLES_MAX = 4096, JOB_NAME_BYTES = 32, JOB_PROCESSORS_MAX = 8,
-       JOB_INTERVAL_MAX = 1000000000 };
+       JOB_INTERVAL_MAX = 1000000000, JOB_SWITCHES_BYTES = 512, JOB_BOUND_MAX = 3 };
 
 struct job {
     enum job_kind kind;
@@ -40,6 +41,9 @@ struct job {
     uint32_t processors;      /* how many to start */
     uint32_t interval;        /* ticks between two interrupts, in the mean; 0: none; of JOB_HAMMER */
     char sin[JOB_NAME_BYTES]; /* its name; only of JOB_MISUSE; empty: all of them */
+    char switches[JOB_SWITCHES_BYTES]; /* a schedule; only of JOB_RACE, and so are the next two */
+    uint32_t bound;           /* try all schedules of at most so many switches; 0: do not */
+    bool lock_lets_interrupts_in; /* put a spin lock round the heap that does not mask them */
     enum machine_fault fault; /* only of JOB_FAULT */
 };
 

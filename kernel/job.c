@@ -83,6 +83,8 @@ static bool parse_word(struct text word, struct job *job)
         return job->placements = true;
     if (text_is(word, "costs"))
         return job->costs = true;
+    if (text_is(word, "warm"))
+        return job->is_warm = true;
     if (text_take_name(&word, "run"))
         return parse_kind(word, job);
     if (text_take_name(&word, "fault"))

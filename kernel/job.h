@@ -41,7 +41,8 @@ struct job {
     uint32_t processors;      /* how many to start */
     uint32_t interval;        /* ticks between two interrupts, in the mean; 0: none; of JOB_HAMMER */
     char sin[JOB_NAME_BYTES]; /* its name; only of JOB_MISUSE; empty: all of them */
-    char switches[JOB_SWITCHES_BYTES]; /* a schedule; only of JOB_RACE, and so are the next two */
+    char switches[JOB_SWITCHES_BYTES]; /* a schedule; only of JOB_RACE, and so are the next three */
+    bool is_warm;             /* each processor has called the heap before the race */
     uint32_t bound;           /* try all schedules of at most so many switches; 0: do not */
     bool lock_lets_interrupts_in; /* put a spin lock round the heap that does not mask them */
     enum machine_fault fault; /* only of JOB_FAULT */

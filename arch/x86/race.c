@@ -13,6 +13,7 @@ enum {
     VECTOR_NMI = 2,
     FLAG_TRAP = 1 << 8,
     FLAG_INTERRUPTS = 1 << 9,
+    WAITS_MAX = 100,
     STEPS_MAX = 400000, /* of all sides in one call; no call takes so many */
 };
 
@@ -101,7 +102,7 @@ static bool interrupt(struct race_side *side)
 
 static uint32_t draw_countdown(struct race_side *side)
 {
-    return 1 + random_below(&side->switching, 2 * race.interval);
+    return 1 + random_below(&side->random, 2 * race.interval);
 }
 
 static bool is_due_at_random(struct race_side *side)
@@ -150,21 +151,28 @@ static bool is_next_pause(uint32_t eip)
     return *(const volatile uint16_t *)(uintptr_t)eip == PAUSE_OPCODE;
 }
 
+static void wait_for_lock(struct race_side *side)
+{
+    if (race.processors > 1 && hand_over(side, RACE_WAITS))
+        side->waited = 0;
+    else if (++side->waited > WAITS_MAX)
+        race_fail(RACE_DEADLOCK, side);
+}
+
 static void step(struct race_side *side, struct exception_frame *frame)
 {
     side->eip = frame->eip;
     if (++race.steps > STEPS_MAX)
         race_fail(RACE_ENDLESS, side);
     if (is_next_pause(frame->eip)) {
-        if (race.processors == 1 || !hand_over(side, RACE_WAITS))
-            race_fail(RACE_DEADLOCK, side);
+        wait_for_lock(side);
     } else {
         switch_if_due(side, frame);
     }
     side->steps++;
-    if (side->giving != NULL && !race.is_over)
-        side->giving->address = NULL;
-    side->giving = NULL;
+    if (side->is_giving && !race.is_over)
+        side->block.address = NULL;
+    side->is_giving = false;
 }
 
 static struct race_side *side_of_this_processor(void)
@@ -209,13 +217,20 @@ static void work(uint32_t index)
         race.turn = next_in_turn(side);
 }
 
+/* One processor after the other. */
+static void warm(uint32_t index)
+{
+    while (race.turn != index)
+        together_pause();
+    kfree(kmalloc(RACE_BLOCK_BYTES));
+    race.turn = index + 1;
+}
+
 static void start_sides(void)
 {
     for (uint32_t i = 0; i < race.sides; i++) {
         struct race_side *side = &race.side[i];
-        uint32_t seed = 2 * (race.seed * RACE_SIDES + i);
-        *side = (struct race_side){
-            .number = i, .random = random_seeded(seed), .switching = random_seeded(seed + 1)};
+        *side = (struct race_side){.number = i, .random = random_seeded(race.seed * RACE_SIDES + i)};
         if (race.is_random)
             side->countdown = draw_countdown(side);
     }
@@ -230,7 +245,9 @@ static void look_at_rest(void)
         return;
     }
     heap_measure(kheap_strategy(), kheap(), &stats);
-    if (race.mix == NULL && following->count > 0 && stats.live_blocks != race.live_blocks_at_rest)
+    if (race.is_random)
+        return;
+    if (following->count > 0 && stats.live_blocks != race.live_blocks_at_rest)
         race_fail(RACE_LOST, &race.side[0]);
     if (following->count == 0)
         race.live_blocks_at_rest = stats.live_blocks;
@@ -242,6 +259,9 @@ enum race_end race_run(struct race_schedule *schedule)
     kinitHeap();
     race_lock_start();
     start_sides();
+    race.turn = 0;
+    if (race.is_warm)
+        together_do(race.processors, warm);
     race.turn = race.delivered = race.steps = race.event_count = 0;
     race.end = RACE_CLEAN;
     race.is_over = false;

@@ -11,8 +11,8 @@
  * Source: M. Musuvathi and S. Qadeer, "Iterative Context Bounding for Systematic Testing of
  * Multithreaded Programs", PLDI 2007: try all schedules with one forced switch, then with two, ...
  * As there, a switch is free if the side that runs has finished, or waits for a lock; a waiting
- * side is known by its next instruction, PAUSE. If nobody else can run then, that is a deadlock. Departs
- * from it in where a switch may be: not at synchronisation alone, but before any instruction.
+ * side is known by its next instruction, PAUSE. If it waits on and on and nobody else can run, that
+ * is a deadlock. Departs from it in where a switch may be: not at synchronisation alone, but before any instruction.
  *
  * Not tried: processors that see each other's writes in another order than they were made. An
  * x86's locked instructions rule out what of it could matter here; kfree of a heap without a
@@ -28,7 +28,6 @@
 #include "job.h"
 #include "machine.h"
 #include "random.h"
-#include "size_mix.h"
 
 /* Starts so many processors, and races them as docs/runner.md describes. */
 enum machine_status processor_race(const struct boot_info *info, const struct job *job);
@@ -37,7 +36,7 @@ enum machine_status processor_race(const struct boot_info *info, const struct jo
 
 enum {
     RACE_SIDES = 8,
-    RACE_SLOTS = 8,            /* of a side, for blocks */
+    RACE_BLOCK_BYTES = 100,    /* of each request: a kernel's median */
     RACE_SWITCHES_MAX = 4096,
     RACE_EVENTS_MAX = 256,
     RACE_MAP_BYTES = 24,       /* of the side array that an event shows */
@@ -62,7 +61,7 @@ enum race_end {
     RACE_BROKEN,   /* when all was over, the heap's check found something */
     RACE_LOST,     /* when all was freed, something was still taken */
     RACE_CRASHED,  /* the heap's code faulted */
-    RACE_DEADLOCK, /* a side waits for a lock, and nobody who could give it runs */
+    RACE_DEADLOCK, /* a side waits for a lock, again and again, and nobody else can run */
     RACE_ENDLESS,  /* a call took more steps than any could */
     RACE_ENDS,
 };
@@ -90,13 +89,13 @@ struct race_side {
     uint32_t steps;           /* instructions so far, of all calls */
     uint32_t next_switch;     /* where in the schedule its next may be */
     uint32_t countdown;       /* of a random schedule: instructions to the next switch */
+    uint32_t waited;          /* how often it came by a PAUSE in vain, nobody else having anything to do */
     bool is_calling;
     bool is_done;
     uint32_t eip;             /* of its next instruction, while it is in a call */
-    struct random random;     /* of its calls */
-    struct random switching;  /* of a random schedule */
-    struct race_block blocks[RACE_SLOTS];
-    struct race_block *giving; /* its own until the first instruction of kfree; NULL: none */
+    struct random random;     /* of a random schedule */
+    struct race_block block;  /* its only one */
+    bool is_giving;           /* it frees it, and has not made the first step of that */
     struct stepped_call call;
 };
 
@@ -126,7 +125,7 @@ struct race {
     uint32_t seed;
     uint32_t interval;       /* instructions between two switches, in the mean, of a random schedule */
     bool lock_lets_interrupts_in;
-    const struct size_mix *mix;
+    bool is_warm;            /* each processor has made two calls before, so that magazines are loaded */
     struct race_side side[RACE_SIDES];
     volatile uint32_t turn;  /* whose it is */
     volatile bool is_over;   /* something went wrong: all stop */
@@ -142,7 +141,7 @@ struct race {
     bool is_traced;
     uint32_t event_count;    /* of which the last RACE_EVENTS_MAX are kept */
     struct race_event events[RACE_EVENTS_MAX];
-    uint32_t live_blocks_at_rest; /* after all was freed, nobody having been disturbed */
+    uint32_t live_blocks_at_rest; /* after all calls, nobody having been disturbed */
 };
 
 extern struct race race;

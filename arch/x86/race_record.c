@@ -11,7 +11,7 @@
 #include "runner.h"
 #include "text.h"
 
-enum { KIB = 1024, NAME_BYTES = 64, OPERATIONS_FEW = 2, OPERATIONS_MANY = 200, INTERVAL = 60 };
+enum { KIB = 1024, NAME_BYTES = 64, OPERATIONS_FEW = 2, OPERATIONS_MANY = 16, INTERVAL = 60 };
 
 static const char *const ends[] = {
     [RACE_CLEAN] = "clean",     [RACE_TWICE] = "twice",       [RACE_NOTHING] = "nothing",
@@ -32,9 +32,10 @@ const char *race_end_name(enum race_end end)
 void race_print_settings(void)
 {
     console_report("\"strategy\":\"%s\",\"heap_kib\":%u,\"hardening\":\"%s\",\"locking\":\"%s\","
-                   "\"lock\":\"%s\",\"processors\":%u,\"operations\":%u,\"seed\":%u,\"interval\":%u",
+                   "\"lock\":\"%s\",\"warm\":%s,\"processors\":%u,\"operations\":%u,\"seed\":%u,\"interval\":%u",
                    kheap_strategy()->name, kheap()->region.arena_bytes / KIB, kheap_hardening(),
                    kheap_locking(), race.lock_lets_interrupts_in ? "unmasked" : "own",
+                   race.is_warm ? "true" : "false",
                    race.processors, race.operations, race.seed, race.interval);
 }
 
@@ -140,17 +141,14 @@ static const char *read_schedule(const char *word, struct race_schedule *schedul
 
 static void prepare(const struct job *job)
 {
-    bool few = job->operations != UINT32_MAX ? job->operations <= OPERATIONS_FEW
-                                             : job->bound > 0 || job->switches[0] != '\0';
+    uint32_t usual = job->bound > 0 || job->switches[0] != '\0' ? OPERATIONS_FEW : OPERATIONS_MANY;
     race.processors = job->processors;
     race.sides = job->processors == 1 ? 2 : job->processors;
-    race.operations = job->operations != UINT32_MAX ? job->operations
-                      : few                         ? (uint32_t)OPERATIONS_FEW
-                                                    : (uint32_t)OPERATIONS_MANY;
+    race.operations = job->operations != UINT32_MAX ? job->operations : usual;
     race.seed = job->seed;
     race.interval = job->interval != 0 ? job->interval : (uint32_t)INTERVAL;
     race.lock_lets_interrupts_in = job->lock_lets_interrupts_in;
-    race.mix = few ? NULL : size_mix_named(text_of("kernel"));
+    race.is_warm = job->is_warm;
     misuse_set_policy(MISUSE_IGNORE);
 }
 

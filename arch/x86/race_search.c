@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which schedules are tried: all with so many switches; or one at random, and if that fails, fewer
- * and fewer of its switches. What is left then is 1-minimal: without any one of them, nothing happens.
+ * and fewer of its switches. What is left then is 1-minimal: without any one of them, nothing
+ * happens. Whether a few others would do, trying them all tells.
  *
  * Source of the second: A. Zeller and R. Hildebrandt, "Simplifying and Isolating Failure-Inducing
  * Input", IEEE TSE 28(2), 2002: ddmin, which here tries complements alone.
@@ -13,7 +14,11 @@
 #include "console.h"
 #include "heap.h"
 
+enum { TRIES = 100, SWITCHES_FEW = 2, OPERATIONS_FEW = 2 };
+
 static struct race_schedule schedule, fewer, first_failing;
+static bool has_twice;    /* first_failing is one in which a block is handed out twice */
+static bool stops_at_twice;
 
 /* --- all of them ----------------------------------------------------------------------------- */
 
@@ -45,11 +50,21 @@ static bool comes_about(uint32_t depth)
     return race.delivered == schedule.count;
 }
 
+/* The first that fails, but rather one of as few switches in which a block is handed out twice. */
+static bool is_to_be_shown(void)
+{
+    bool is_first = race.end != RACE_CLEAN && first_failing.count == 0;
+    bool is_first_twice =
+        race.end == RACE_TWICE && !has_twice && first_failing.count == schedule.count;
+    has_twice = has_twice || race.end == RACE_TWICE;
+    return is_first || is_first_twice;
+}
+
 static void count(struct tally *tally)
 {
     tally->schedules++;
     tally->ends[race.end]++;
-    if (race.end != RACE_CLEAN && first_failing.count == 0)
+    if (is_to_be_shown())
         __builtin_memcpy(&first_failing, &schedule,
                          offsetof(struct race_schedule, switches) +
                              schedule.count * sizeof(schedule.switches[0]));
@@ -62,7 +77,7 @@ static void try_side(uint32_t depth, uint32_t side, struct tally *tally)
 {
     for (uint32_t step = first_step(depth, side);; step++) {
         schedule.switches[depth] = (struct race_switch){side, step};
-        if (!comes_about(depth))
+        if ((stops_at_twice && has_twice) || !comes_about(depth))
             return;
         if (depth + 1 == tally->switches)
             count(tally);
@@ -111,25 +126,39 @@ static void print_exploration(const struct tally *tallies, uint32_t bound, uint3
     console_report("}\n");
 }
 
-bool race_explore(uint32_t bound)
+/* Tries all with up to bound switches. Returns: how many steps a side makes undisturbed. */
+static uint32_t try_up_to(uint32_t bound, struct tally *tallies)
 {
-    struct tally tallies[JOB_BOUND_MAX] = {{0}};
-    bool fails = false;
     schedule.count = 0;
-    if (race_run(&schedule) != RACE_CLEAN)
-        return race_replay(&schedule);
+    first_failing.count = 0;
+    has_twice = false;
+    race_run(&schedule);
     uint32_t steps = race.side[0].steps;
     for (uint32_t i = 0; i < bound; i++) {
         tallies[i].switches = i + 1;
         try_all(0, &tallies[i]);
         console_report("progress: %u %u\n", i + 1, bound);
-        fails = fails || failing(&tallies[i]) > 0;
     }
+    return steps;
+}
+
+bool race_explore(uint32_t bound)
+{
+    struct tally tallies[JOB_BOUND_MAX] = {{0}};
+    uint32_t steps = try_up_to(bound, tallies);
     print_exploration(tallies, bound, steps);
-    return fails;
+    return first_failing.count > 0;
 }
 
 /* --- one at random, made smaller ----------------------------------------------------------------- */
+
+/* Learns first what is left of these calls if nobody is disturbed. */
+static enum race_end run_after_rest(struct race_schedule *failing)
+{
+    static struct race_schedule nothing;
+    race_run(&nothing);
+    return race_run(failing);
+}
 
 static void leave_out(const struct race_schedule *from, uint32_t first, uint32_t behind,
                       struct race_schedule *to)
@@ -164,21 +193,84 @@ static void minimise(enum race_end end)
         ;
 }
 
-bool race_at_random(void)
+/* Leaves calls out from behind as long as it fails all the same. */
+static void make_fewer_calls(enum race_end end)
 {
+    uint32_t had = race.operations;
+    for (race.operations = 1; race.operations < had; race.operations++)
+        if (run_after_rest(&schedule) == end)
+            return;
+}
+
+/*
+ * Is there one of fewer switches still, with two calls a side? All are tried, up to the first that
+ * hands a block out twice.
+ */
+static void look_for_fewer(void)
+{
+    struct tally tallies[SWITCHES_FEW] = {{0}};
+    uint32_t had = race.operations, bound = schedule.count - 1;
+    __builtin_memcpy(&fewer, &schedule, sizeof(fewer));
+    race.operations = OPERATIONS_FEW;
+    stops_at_twice = true;
+    try_up_to(bound < SWITCHES_FEW ? bound : (uint32_t)SWITCHES_FEW, tallies);
+    stops_at_twice = false;
+    if (first_failing.count == 0)
+        race.operations = had;
+    __builtin_memcpy(&schedule, first_failing.count > 0 ? &first_failing : &fewer,
+                     sizeof(schedule));
+}
+
+static enum race_end draw(uint32_t seed)
+{
+    race.seed = seed;
     schedule.count = 0;
     race.is_random = true;
     enum race_end end = race_run(&schedule);
     race.is_random = false;
-    uint32_t drawn = schedule.count;
-    if (end != RACE_CLEAN)
+    return end;
+}
+
+/*
+ * Draws schedules, each of its own seed, until a block is handed out twice; if that never happens,
+ * the first that failed in another way. Returns: how it ended; *tries: how many that took.
+ */
+static enum race_end draw_until_it_fails(uint32_t *tries)
+{
+    uint32_t first = race.seed, other = first;
+    enum race_end other_end = RACE_CLEAN;
+    for (*tries = 1; *tries <= TRIES; ++*tries) {
+        enum race_end end = draw(first + *tries - 1);
+        if (end == RACE_TWICE)
+            return end;
+        if (end != RACE_CLEAN && other_end == RACE_CLEAN) {
+            other_end = end;
+            other = race.seed;
+        }
+    }
+    *tries = TRIES;
+    return draw(other);
+}
+
+bool race_at_random(void)
+{
+    uint32_t tries;
+    enum race_end end = draw_until_it_fails(&tries);
+    uint32_t drawn = schedule.count, drawn_operations = race.operations;
+    uint32_t shortened = 0;
+    if (end != RACE_CLEAN) {
         minimise(end);
-    race.is_traced = true;
-    if (end != RACE_CLEAN)
-        race_run(&schedule);
+        make_fewer_calls(end);
+        shortened = schedule.count;
+        look_for_fewer();
+        race.is_traced = true;
+        run_after_rest(&schedule);
+    }
     console_report("result: {");
     race_print_settings();
-    console_report(",\"drawn_switches\":%u,\"schedule\":", drawn);
+    console_report(",\"tries\":%u,\"drawn_switches\":%u,\"drawn_operations\":%u,"
+                   "\"shortened_switches\":%u,\"schedule\":",
+                   tries, drawn, drawn_operations, shortened);
     race_print_schedule(end != RACE_CLEAN ? &schedule : NULL);
     race_print_end();
     console_report("}\n");
@@ -188,7 +280,7 @@ bool race_at_random(void)
 bool race_replay(struct race_schedule *given)
 {
     race.is_traced = true;
-    bool fails = race_run(given) != RACE_CLEAN;
+    bool fails = run_after_rest(given) != RACE_CLEAN;
     console_report("result: {");
     race_print_settings();
     console_report(",\"schedule\":");

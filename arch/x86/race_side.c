@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a side does: takes a block for an empty slot, or frees what is in it, and compares what it gets
- * with what the others have. Between calls nobody else runs, so that this needs no lock.
+ * What a side does: takes a block, compares it with what the others have, frees it, and so on.
+ * Between calls nobody else runs, so that this needs no lock.
  */
 #include "race.h"
 
 #include "heap.h"
 #include "spin_lock.h"
-
-enum { SIZE_USUAL = 100 };
 
 /* --- a lock that keeps out processors, but not interrupts ----------------------------------- */
 
@@ -55,6 +53,7 @@ static bool call(struct race_side *side, bool frees, uintptr_t argument)
     side->call = (struct stepped_call){.function = race_function(frees), .argument = argument};
     race_note(RACE_CALLS, side, argument);
     side->is_calling = true;
+    side->waited = 0;
     race.steps = 0;
     bool came_back = steppedCall(&side->call);
     side->is_calling = false;
@@ -69,48 +68,43 @@ static bool overlap(const struct race_block *one, const struct race_block *other
            other->address < one->address + one->bytes;
 }
 
-static void compare_with_others(const struct race_side *side, const struct race_block *taken)
+static void compare_with_others(const struct race_side *side)
 {
-    for (uint32_t i = 0; i < race.sides * RACE_SLOTS; i++) {
-        const struct race_block *other = &race.side[i / RACE_SLOTS].blocks[i % RACE_SLOTS];
-        if (race.is_over || !overlap(taken, other))
+    for (uint32_t i = 0; i < race.sides; i++) {
+        const struct race_block *other = &race.side[i].block;
+        if (race.is_over || i == side->number || !overlap(&side->block, other))
             continue;
-        race.found = *taken;
+        race.found = side->block;
         race.other = *other;
-        race.other_side = i / RACE_SLOTS;
+        race.other_side = i;
         race_fail(RACE_TWICE, side);
     }
 }
 
-static void take(struct race_side *side, struct race_block *slot)
+static void take(struct race_side *side)
 {
-    struct race_block taken = {.operation = side->operations, .bytes = SIZE_USUAL};
-    if (race.mix != NULL)
-        taken.bytes = race.mix->draw(&side->random);
-    if (!call(side, false, taken.bytes))
+    if (!call(side, false, RACE_BLOCK_BYTES))
         return;
-    taken.address = (uint8_t *)side->call.result;
-    if (taken.address == NULL)
+    side->block = (struct race_block){
+        (uint8_t *)side->call.result, RACE_BLOCK_BYTES, side->operations};
+    if (side->block.address == NULL)
         race_fail(RACE_NOTHING, side);
     else
-        compare_with_others(side, &taken);
-    *slot = taken;
+        compare_with_others(side);
 }
 
-static void give(struct race_side *side, struct race_block *slot)
+static void give(struct race_side *side)
 {
-    side->giving = slot;
-    if (call(side, true, (uintptr_t)slot->address) && (int8_t)side->call.result != 0)
+    side->is_giving = true;
+    if (call(side, true, (uintptr_t)side->block.address) && (int8_t)side->call.result != 0)
         race_fail(RACE_REFUSED, side);
 }
 
 void race_call(struct race_side *side)
 {
-    uint32_t slots = race.mix != NULL ? RACE_SLOTS : 1;
-    struct race_block *slot = &side->blocks[random_below(&side->random, slots)];
-    if (slot->address == NULL)
-        take(side, slot);
+    if (side->block.address == NULL)
+        take(side);
     else
-        give(side, slot);
-    side->operations++;
+        give(side);
+    side->operations += !race.is_over;
 }

@@ -225,6 +225,12 @@ def run(argv: Sequence[str]) -> int:
                        display=options.display, accel=options.accel)
 
 
+def race(argv: Sequence[str]) -> int:
+    """Race processors and interrupts through a heap."""
+    from lab.race import options as command
+    return command.race(argv)
+
+
 def record(argv: Sequence[str]) -> int:
     """Record what a program or a kernel asks for."""
     from lab.record import options as command
@@ -298,6 +304,7 @@ COMMANDS = {
     "test": test,
     "fuzz": fuzz,
     "new": new,
+    "race": race,
     "record": record,
     "import": import_,
     "trace": trace,

@@ -67,9 +67,8 @@ static void wait_for_turn(const struct race_side *side)
 /* For a debugger: here the turn goes from one side to another. */
 __attribute__((noinline)) static void race_switches(const struct race_side *from, uint32_t to)
 {
-    (void)from;
     race.turn = to;
-    __asm__ volatile("" : : : "memory");
+    __asm__ volatile("" : : "r"(from) : "memory"); /* so that it can be looked at */
 }
 
 /* Returns: whether there was another side to hand over to. */

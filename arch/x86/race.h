@@ -4,9 +4,9 @@
  *
  * A side makes calls: a processor, or the interrupt handler of the only one. One side runs at a
  * time: its processor traps before each instruction of the heap's code (the trap flag), and in the
- * trap hands the turn over where the schedule says so, and waits there for its own. That is the
- * same on any machine, with counted instructions or without: what happens depends on nothing but
- * the schedule.
+ * trap hands the turn over where the schedule says so, and waits there for its own. What happens
+ * depends on nothing but the schedule, whether or not instructions are counted. (A repeated string
+ * instruction has a step for each repetition, and in a QEMU that counts one more.)
  *
  * Source: M. Musuvathi and S. Qadeer, "Iterative Context Bounding for Systematic Testing of
  * Multithreaded Programs", PLDI 2007: try all schedules with one forced switch, then with two, ...

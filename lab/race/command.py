@@ -112,12 +112,18 @@ def _origin(record: Record) -> str:
         (part,) = record["explored"]
         return (f"An interrupt before any one instruction of a processor's calls:"
                 f" {part['failing']:,} of {part['schedules']:,} places go wrong. The first:")
-    drawn = (f"A schedule of {record['drawn_switches']} switches, drawn with seed"
-             f" {record['seed']} and an interval of {record['interval']} instructions,")
+    drawn = (f"A schedule of {_switches(record['drawn_switches'])}, drawn with seed"
+             f" {record['seed']} and an interval of {record['interval']} instructions, goes wrong.")
     count = record["schedule"].count(":")
     if count < record["shortened_switches"]:
-        return f"{drawn} goes wrong. So does one of {count}, and none of fewer:"
-    return f"{drawn} goes wrong. These {count} of it are enough:"
+        return f"{drawn} So does one of {_switches(count)}, and none of fewer:"
+    if count < record["drawn_switches"]:
+        return f"{drawn} Of these, {count} will do:"
+    return drawn[:-1] + ":"
+
+
+def _switches(number: int) -> str:
+    return f"{number} switch{'' if number == 1 else 'es'}"
 
 
 def _fewest(request: Request, strategy: str, record: Optional[Record]) -> list[str]:

@@ -32,9 +32,8 @@ def gdb_command(kernel: Path) -> list[str]:
 def wait_for_gdb(boot: Boot, console: Console) -> int:
     """Start QEMU, stopped, and say how to go on; wait until it ends."""
     build = prepared([boot], console)
-    print("In another terminal:\n\n  " + shlex.join(gdb_command(build.program(boot.program))),
-          "\n\nThere 'print *from' shows who hands over, and 'info threads' where all are.",
-          flush=True)
+    print(f"In another terminal:\n\n  {shlex.join(gdb_command(build.program(boot.program)))}\n\n"
+          "There 'print *from' shows who hands over, and 'info threads' where all are.", flush=True)
     command = machine(boot, build).command(Path())
     done = subprocess.run([*command, "-S", "-gdb", f"tcp:127.0.0.1:{PORT}"], check=False)
     return 0 if done.returncode in (33, 35) else 1

@@ -78,18 +78,24 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
                         help="boots at the same time (default: one for each core)")
 
 
+def _chosen(names: Sequence[str]) -> list[str]:
+    known = build.strategies()
+    for name in names:
+        if name != "all" and name not in known:
+            raise InputError(f"there is no strategy {name!r}; choose from: {', '.join(known)};"
+                             " or all")
+    return known if "all" in names else list(dict.fromkeys(names))
+
+
 def race(argv: Sequence[str]) -> int:
     """Read what is to be raced, and do it."""
     options = _parser().parse_args(argv)
     if options.gdb and options.schedule is None:
         raise InputError("--gdb goes with --schedule: a race first prints its schedule")
-    from lab import compare  # needs rich, which --help does not
-    from lab.race import command
-    names = ",".join(options.strategies) or options.list or "bitmap"
     if options.strategies and options.list:
         raise InputError("strategies are named, or listed with --strategies: not both")
-    strategies = build.strategies() if names == "all" else \
-        compare.chosen_heaps(names, build.strategies(), (), False)
+    strategies = _chosen(options.strategies or (options.list or "bitmap").split(","))
+    from lab.race import command  # needs rich, which --help does not
     return command.run(command.Request(
         strategies, options.locking, options.processors, options.seed, options.interval,
         options.calls, options.jobs), options)

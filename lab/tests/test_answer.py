@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 from lab import ROOT, process
-from lab.answer import command as answer, fit, pages, processors, worst_case
+from lab.answer import command as answer, fit, pages, worst_case
 from lab.answer.chapter import Records, Scale
 from lab.errors import RunError
 from lab.experiment import CACHEGRIND, KERNEL, REPEATABLE, Builds, Experiment, Laboratory
@@ -87,7 +87,7 @@ class Committed(unittest.TestCase):
         for module, chapter in zip(pages.CHAPTERS, chapters):
             with self.subTest(module.ABOUT.slug):
                 parts = ["**Claim.**", "**Experiment.**", "**Cure", "*Verdict: "]
-                parts += ["**Numbers.**", "\n![", ".svg)"] if module is not processors else []
+                parts += ["**Numbers.**", "\n![", ".svg)"]
                 for part in parts:
                     self.assertIn(part, chapter)
 

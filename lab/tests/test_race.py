@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import unittest
 from typing import Any
 from unittest import mock
@@ -130,7 +130,8 @@ class Figures(unittest.TestCase):
             return {"operations": calls - 1, "interrupt_operations": 1, "trouble": trouble}
 
         self.assertEqual(
-            real.row("tlsf", [ran(9, {}), ran(7, {}), ran(1005, {}), ran(5000, None), None]),
+            real.row("tlsf", [ran(9, {"kind": "twice"}), ran(7, {"kind": "panic"}), ran(1005, {"kind": "stuck"}),
+                              ran(5000, None), None]),
             ("tlsf", "3", "7", "9", "1,005", "1", "1"))
 
     def test_throughput_is_told_as_ratios(self) -> None:
@@ -171,14 +172,11 @@ class Figures(unittest.TestCase):
                         boots.process.wait_for(runs.perform(job))
 
 
-class Document(unittest.TestCase):
-
-    def test_its_example_is_what_the_command_draws(self) -> None:
-        """The example's addresses and names are those of the kernel that it was taken with."""
-        text = (ROOT / "docs" / "concurrency.md").read_text("utf-8")
-        record = json.loads((ROOT / "docs" / "concurrency.json").read_text("utf-8"))
-        self.assertIn("\n".join(drawing.draw(record)), text)
-        self.assertIn(f"./heaplab race bitmap {debug.again(record)}", text)
+def shape(text: str) -> list[str]:
+    """A report from its drawing on, without numbers, and whatever follows from their length."""
+    drawing_on = text[text.index("  processor 0  "):]
+    return [re.sub(r"[-\s]+", " ", re.sub(r"0x[0-9a-f]+|\d+", "N", line)).strip()
+            for line in drawing_on[:drawing_on.index("--schedule")].splitlines()]
 
 
 class Raced(unittest.TestCase):
@@ -192,8 +190,15 @@ class Raced(unittest.TestCase):
         self.assertLessEqual(max(map(len, out.splitlines())), WIDTH)
         replay = next(line for line in out.splitlines() if line.startswith("  ./heaplab race "))
         status, again, _ = said(*replay.split()[1:])
+        self.assertEqual(shape(out)[:-3], shape(again + "--schedule"))
         self.assertEqual(status, 0)
         self.assertIn("a block is handed out twice", again)
+
+    def test_the_documents_example_is_what_it_says(self) -> None:
+        """But for numbers: they are those of the kernel that it was taken with."""
+        _, out, _ = said("race")
+        text = (ROOT / "docs" / "concurrency.md").read_text("utf-8")
+        self.assertEqual(shape(out), shape(text))
 
     def test_a_hammered_heap_with_a_lock_holds(self) -> None:
         record = {"operations": 9, "interrupt_operations": 1, "interrupts": 3, "trouble": None}

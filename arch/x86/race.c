@@ -97,7 +97,7 @@ static bool interrupt(struct race_side *side)
     return true;
 }
 
-/* --- the schedule -------------------------------------------------------------------------------- */
+/* --- the schedule -------------------------------------------------------------------------- */
 
 static uint32_t draw_countdown(struct race_side *side)
 {
@@ -136,7 +136,7 @@ static void switch_if_due(struct race_side *side, const struct exception_frame *
     side->next_switch += switched;
 }
 
-/* --- steps ------------------------------------------------------------------------------------- */
+/* --- steps --------------------------------------------------------------------------------- */
 
 static void abandon(struct race_side *side, struct exception_frame *frame)
 {
@@ -195,7 +195,7 @@ static bool hear_exception(struct exception_frame *frame)
     return true;
 }
 
-/* --- a run -------------------------------------------------------------------------------------- */
+/* --- a run --------------------------------------------------------------------------------- */
 
 static void work(uint32_t index)
 {
@@ -229,7 +229,8 @@ static void start_sides(void)
 {
     for (uint32_t i = 0; i < race.sides; i++) {
         struct race_side *side = &race.side[i];
-        *side = (struct race_side){.number = i, .random = random_seeded(race.seed * RACE_SIDES + i)};
+        uint32_t seed = race.seed * RACE_SIDES + i;
+        *side = (struct race_side){.number = i, .random = random_seeded(seed)};
         if (race.is_random)
             side->countdown = draw_countdown(side);
     }

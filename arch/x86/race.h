@@ -12,7 +12,8 @@
  * Multithreaded Programs", PLDI 2007: try all schedules with one forced switch, then with two, ...
  * As there, a switch is free if the side that runs has finished, or waits for a lock; a waiting
  * side is known by its next instruction, PAUSE. If it waits on and on and nobody else can run, that
- * is a deadlock. Departs from it in where a switch may be: not at synchronisation alone, but before any instruction.
+ * is a deadlock. Departs from it in where a switch may be: not at synchronisation alone, but before
+ * any instruction.
  *
  * Not tried: processors that see each other's writes in another order than they were made. An
  * x86's locked instructions rule out what of it could matter here; kfree of a heap without a
@@ -89,7 +90,7 @@ struct race_side {
     uint32_t steps;           /* instructions so far, of all calls */
     uint32_t next_switch;     /* where in the schedule its next may be */
     uint32_t countdown;       /* of a random schedule: instructions to the next switch */
-    uint32_t waited;          /* how often it came by a PAUSE in vain, nobody else having anything to do */
+    uint32_t waited;          /* how often it came by a PAUSE, nobody else having work */
     bool is_calling;
     bool is_done;
     uint32_t eip;             /* of its next instruction, while it is in a call */
@@ -123,9 +124,9 @@ struct race {
     uint32_t sides;
     uint32_t operations;     /* calls of each side */
     uint32_t seed;
-    uint32_t interval;       /* instructions between two switches, in the mean, of a random schedule */
+    uint32_t interval;       /* instructions between two random switches, in the mean */
     bool lock_lets_interrupts_in;
-    bool is_warm;            /* each processor has made two calls before, so that magazines are loaded */
+    bool is_warm;            /* each processor made two calls before: magazines are loaded */
     struct race_side side[RACE_SIDES];
     volatile uint32_t turn;  /* whose it is */
     volatile bool is_over;   /* something went wrong: all stop */

@@ -32,7 +32,8 @@ const char *race_end_name(enum race_end end)
 void race_print_settings(void)
 {
     console_report("\"strategy\":\"%s\",\"heap_kib\":%u,\"hardening\":\"%s\",\"locking\":\"%s\","
-                   "\"lock\":\"%s\",\"warm\":%s,\"processors\":%u,\"operations\":%u,\"seed\":%u,\"interval\":%u",
+                   "\"lock\":\"%s\",\"warm\":%s,\"processors\":%u,\"operations\":%u,\"seed\":%u,"
+                   "\"interval\":%u",
                    kheap_strategy()->name, kheap()->region.arena_bytes / KIB, kheap_hardening(),
                    kheap_locking(), race.lock_lets_interrupts_in ? "unmasked" : "own",
                    race.is_warm ? "true" : "false",
@@ -112,7 +113,7 @@ void race_print_events(void)
     console_report("]");
 }
 
-/* --- what is asked for --------------------------------------------------------------------------- */
+/* --- what is asked for --------------------------------------------------------------------- */
 
 /* Takes what stands before the separator off the front. Returns: whether it is a number. */
 static bool take_number(struct text *text, char separator, uint32_t *value)

@@ -20,7 +20,7 @@ static struct race_schedule schedule, fewer, first_failing;
 static bool has_twice;    /* first_failing is one in which a block is handed out twice */
 static bool stops_at_twice;
 
-/* --- all of them ----------------------------------------------------------------------------- */
+/* --- all of them --------------------------------------------------------------------------- */
 
 struct tally {
     uint32_t switches;  /* of each schedule */
@@ -150,7 +150,7 @@ bool race_explore(uint32_t bound)
     return first_failing.count > 0;
 }
 
-/* --- one at random, made smaller ----------------------------------------------------------------- */
+/* --- one at random, made smaller ----------------------------------------------------------- */
 
 /* Learns first what is left of these calls if nobody is disturbed. */
 static enum race_end run_after_rest(struct race_schedule *failing)

@@ -8,7 +8,7 @@
 #include "heap.h"
 #include "spin_lock.h"
 
-/* --- a lock that keeps out processors, but not interrupts ----------------------------------- */
+/* --- a lock that keeps out processors, but not interrupts ---------------------------------- */
 
 static struct spin_lock unmasked_lock;
 
@@ -45,7 +45,7 @@ uintptr_t race_function(bool frees)
     return frees ? (uintptr_t)kfree : (uintptr_t)kmalloc;
 }
 
-/* --- calls ------------------------------------------------------------------------------------- */
+/* --- calls --------------------------------------------------------------------------------- */
 
 /* Returns: whether the call came back. */
 static bool call(struct race_side *side, bool frees, uintptr_t argument)

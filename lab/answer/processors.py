@@ -105,6 +105,7 @@ def _figure(hammered: Mapping[str, Mapping[str, Any]]) -> str:
         draw.bars(axes, list(hammered), calls, [f"{number:,}" for number in calls],
                   [draw.look(heap)["color"] for heap in hammered])
         axes.set_xscale("log")
+        axes.set_xlim(left=1)
         axes.set_xlabel("calls (logarithmic)")
         axes.set_title("Two processors and their timers: calls until something is wrong")
     return sheet.svg

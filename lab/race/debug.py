@@ -25,8 +25,8 @@ def again(record: Record) -> str:
 
 def gdb_command(kernel: Path) -> list[str]:
     """How GDB is started: it stops wherever the turn goes from one side to another."""
-    return ["gdb", "-ex", f"target remote :{PORT}", "-ex", "hbreak race_switches", "-ex", "continue",
-            str(kernel)]
+    return ["gdb", "-ex", f"target remote :{PORT}", "-ex", "hbreak race_switches",
+            "-ex", "continue", str(kernel)]
 
 
 def wait_for_gdb(boot: Boot, console: Console) -> int:

@@ -130,8 +130,8 @@ class Figures(unittest.TestCase):
             return {"operations": calls - 1, "interrupt_operations": 1, "trouble": trouble}
 
         self.assertEqual(
-            real.row("tlsf", [ran(9, {"kind": "twice"}), ran(7, {"kind": "panic"}), ran(1005, {"kind": "stuck"}),
-                              ran(5000, None), None]),
+            real.row("tlsf", [ran(9, {"kind": "twice"}), ran(7, {"kind": "panic"}),
+                              ran(1005, {"kind": "stuck"}), ran(5000, None), None]),
             ("tlsf", "3", "7", "9", "1,005", "1", "1"))
 
     def test_throughput_is_told_as_ratios(self) -> None:

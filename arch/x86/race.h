@@ -125,6 +125,7 @@ struct race {
     uint32_t operations;     /* calls of each side */
     uint32_t seed;
     uint32_t interval;       /* instructions between two random switches, in the mean */
+    uint32_t stride;         /* a switch is tried before every so-manyth instruction */
     bool lock_lets_interrupts_in;
     bool is_warm;            /* each processor made two calls before: magazines are loaded */
     struct race_side side[RACE_SIDES];

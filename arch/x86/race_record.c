@@ -11,7 +11,7 @@
 #include "runner.h"
 #include "text.h"
 
-enum { KIB = 1024, NAME_BYTES = 64, OPERATIONS_FEW = 2, OPERATIONS_MANY = 16, INTERVAL = 60 };
+enum { KIB = 1024, NAME_BYTES = 64, OPERATIONS_FEW = 2, OPERATIONS_MANY = 16 };
 
 static const char *const ends[] = {
     [RACE_CLEAN] = "clean",     [RACE_TWICE] = "twice",       [RACE_NOTHING] = "nothing",
@@ -147,7 +147,7 @@ static void prepare(const struct job *job)
     race.sides = job->processors == 1 ? 2 : job->processors;
     race.operations = job->operations != UINT32_MAX ? job->operations : usual;
     race.seed = job->seed;
-    race.interval = job->interval != 0 ? job->interval : (uint32_t)INTERVAL;
+    race.interval = job->interval;
     race.lock_lets_interrupts_in = job->lock_lets_interrupts_in;
     race.is_warm = job->is_warm;
     misuse_set_policy(MISUSE_IGNORE);

@@ -14,7 +14,13 @@
 #include "console.h"
 #include "heap.h"
 
-enum { TRIES = 100, SWITCHES_FEW = 2, OPERATIONS_FEW = 2 };
+enum {
+    TRIES = 100,
+    SWITCHES_FEW = 2,
+    OPERATIONS_FEW = 2,
+    STEPS_OF_ONE_SWITCH = 5000000, /* of all schedules together, about */
+    STEPS_OF_MORE = 20000000,
+};
 
 static struct race_schedule schedule, fewer, first_failing;
 static bool has_twice;    /* first_failing is one in which a block is handed out twice */
@@ -24,6 +30,7 @@ static bool stops_at_twice;
 
 struct tally {
     uint32_t switches;  /* of each schedule */
+    uint32_t stride;
     uint32_t schedules;
     uint32_t ends[RACE_ENDS];
 };
@@ -75,7 +82,7 @@ static void try_all(uint32_t depth, struct tally *tally);
 /* All places of the switch at depth, if it is of this side. */
 static void try_side(uint32_t depth, uint32_t side, struct tally *tally)
 {
-    for (uint32_t step = first_step(depth, side);; step++) {
+    for (uint32_t step = first_step(depth, side);; step += race.stride) {
         schedule.switches[depth] = (struct race_switch){side, step};
         if ((stops_at_twice && has_twice) || !comes_about(depth))
             return;
@@ -96,9 +103,9 @@ static void try_all(uint32_t depth, struct tally *tally)
 
 static void print_tally(const struct tally *tally)
 {
-    console_report("%s{\"switches\":%u,\"schedules\":%u,\"failing\":%u,\"ends\":{",
-                   tally->switches == 1 ? "" : ",", tally->switches, tally->schedules,
-                   failing(tally));
+    console_report("%s{\"switches\":%u,\"stride\":%u,\"schedules\":%u,\"failing\":%u,\"ends\":{",
+                   tally->switches == 1 ? "" : ",", tally->switches, tally->stride,
+                   tally->schedules, failing(tally));
     const char *comma = "";
     for (uint32_t end = RACE_CLEAN + 1; end < RACE_ENDS; end++) {
         if (tally->ends[end] == 0)
@@ -126,6 +133,19 @@ static void print_exploration(const struct tally *tallies, uint32_t bound, uint3
     console_report("}\n");
 }
 
+/* Where calls take so many instructions that it would last for hours, not all places are tried. */
+static uint32_t stride_for(uint32_t switches, uint32_t steps)
+{
+    uint32_t budget = switches == 1 ? STEPS_OF_ONE_SWITCH : STEPS_OF_MORE;
+    for (uint32_t stride = 1;; stride++) {
+        uint64_t schedules = 1;
+        for (uint32_t i = 0; i < switches; i++)
+            schedules *= steps / stride + 1;
+        if (schedules * 2 * steps <= budget || stride >= steps)
+            return stride;
+    }
+}
+
 /* Tries all with up to bound switches. Returns: how many steps a side makes undisturbed. */
 static uint32_t try_up_to(uint32_t bound, struct tally *tallies)
 {
@@ -136,6 +156,7 @@ static uint32_t try_up_to(uint32_t bound, struct tally *tallies)
     uint32_t steps = race.side[0].steps;
     for (uint32_t i = 0; i < bound; i++) {
         tallies[i].switches = i + 1;
+        tallies[i].stride = race.stride = stride_for(i + 1, steps);
         try_all(0, &tallies[i]);
         console_report("progress: %u %u\n", i + 1, bound);
     }
@@ -252,9 +273,22 @@ static enum race_end draw_until_it_fails(uint32_t *tries)
     return draw(other);
 }
 
+/* If none was asked for: a few switches in each call. */
+static void choose_interval(void)
+{
+    static struct race_schedule nothing;
+    if (race.interval != 0)
+        return;
+    race.interval = 1;
+    race_run(&nothing);
+    race.interval = race.side[0].steps / race.operations + 1;
+}
+
 bool race_at_random(void)
 {
     uint32_t tries;
+    race.stride = 1;
+    choose_interval();
     enum race_end end = draw_until_it_fails(&tries);
     uint32_t drawn = schedule.count, drawn_operations = race.operations;
     uint32_t shortened = 0;
@@ -269,8 +303,8 @@ bool race_at_random(void)
     console_report("result: {");
     race_print_settings();
     console_report(",\"tries\":%u,\"drawn_switches\":%u,\"drawn_operations\":%u,"
-                   "\"shortened_switches\":%u,\"schedule\":",
-                   tries, drawn, drawn_operations, shortened);
+                   "\"shortened_switches\":%u,\"stride\":%u,\"schedule\":",
+                   tries, drawn, drawn_operations, shortened, race.stride);
     race_print_schedule(end != RACE_CLEAN ? &schedule : NULL);
     race_print_end();
     console_report("}\n");

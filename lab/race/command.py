@@ -116,7 +116,8 @@ def _origin(record: Record) -> str:
              f" {record['seed']} and an interval of {record['interval']} instructions, goes wrong.")
     count = record["schedule"].count(":")
     if count < record["shortened_switches"]:
-        return f"{drawn} So does one of {_switches(count)}, and none of fewer:"
+        none = ", and none of fewer" if record["stride"] == 1 else ""
+        return f"{drawn} So does one of {_switches(count)}{none}:"
     if count < record["drawn_switches"]:
         return f"{drawn} Of these, {count} will do:"
     return drawn[:-1] + ":"
@@ -146,10 +147,10 @@ def _explore(request: Request, bound: int, console: Console) -> int:
                           request.workers)
     rows = [row for name, boots in asked.items() for row in explore.rows(
         name, {scenario: records[boot] for scenario, boot in boots.items()})]
-    _print(_table(("strategy", "locking", "switches", "schedules", "go wrong", "how"), rows,
-                  (0, 1, 5)),
+    _print(_table(("strategy", "locking", "switches", "before every", "schedules", "go wrong",
+                   "how"), rows, (0, 1, 6)),
            ["Each side makes one kmalloc and one kfree; a switch is placed before every instruction"
-            " of these. percpu's first calls fill its magazines and are long: there one switch,"
+            " of these, or, where that would take too long, before every so-manyth. percpu's first calls fill its magazines and are long: there one switch,"
             " and as many as asked for once the magazines are loaded.",
             *(f"{name}: {drawing.ENDS[name]}." for name in ("twice", "refused", "broken", "lost",
                                                             "crashed", "endless")

@@ -43,5 +43,6 @@ def rows(strategy: str, records: Mapping[Scenario, Optional[Record]]) -> Iterato
         assert record is not None
         for part in record["explored"]:
             ends = ", ".join(f"{name} {count:,}" for name, count in part["ends"].items())
-            yield (strategy, scenario.title, str(part["switches"]), f"{part['schedules']:,}",
+            yield (strategy, scenario.title, str(part["switches"]),
+                   str(part["stride"]), f"{part['schedules']:,}",
                    f"{part['failing']:,}", ends)

@@ -61,7 +61,7 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--explore", type=int, choices=(1, 2, 3), metavar="SWITCHES",
                        help="try all schedules of up to so many switches (1 to 3), with each"
-                       " locking, and count those that go wrong; 2 takes a minute, 3 hours")
+                       " locking, and count those that go wrong; 2 takes a minute or two")
     modes.add_argument("--schedule", type=_schedule, metavar="S",
                        help="replay a schedule, SIDE:STEP[,SIDE:STEP ...]: before that instruction"
                        " of its calls, a side hands over")

@@ -15,7 +15,7 @@ from lab.race.timer import calls
 
 PROCESSORS = (1, 2, 4, 8)
 LOCKINGS = ("spin", "percpu")
-OPERATIONS = 400_000
+OPERATIONS = 100_000
 
 
 @dataclass(frozen=True)

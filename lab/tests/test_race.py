@@ -147,12 +147,14 @@ class Figures(unittest.TestCase):
 
     def test_each_number_of_switches_has_a_row(self) -> None:
         record = {"explored": [
-            {"switches": 1, "schedules": 1330, "failing": 0, "ends": {}},
-            {"switches": 2, "schedules": 18368, "failing": 31, "ends": {"twice": 30, "lost": 1}}]}
+            {"switches": 1, "stride": 1, "schedules": 1330, "failing": 0, "ends": {}},
+            {"switches": 2, "stride": 3, "schedules": 18368, "failing": 31,
+             "ends": {"twice": 30, "lost": 1}}]}
         self.assertEqual(
             list(explore.rows("tlsf", {explore.SCENARIOS[0]: record})),
-            [("tlsf", explore.SCENARIOS[0].title, "1", "1,330", "0", ""),
-             ("tlsf", explore.SCENARIOS[0].title, "2", "18,368", "31", "twice 30, lost 1")])
+            [("tlsf", explore.SCENARIOS[0].title, "1", "1", "1,330", "0", ""),
+             ("tlsf", explore.SCENARIOS[0].title, "2", "3", "18,368", "31",
+              "twice 30, lost 1")])
 
     def test_a_boot_without_a_record_is_an_error_unless_it_may_hang(self) -> None:
         async def boot(*_: object, **__: object) -> Any:

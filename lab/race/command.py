@@ -16,7 +16,7 @@ from rich.table import Table
 
 from lab.errors import InputError
 from lab.race import debug, drawing, explore, real, throughput, timer
-from lab.race.boots import Boot, Record, carried_out
+from lab.race.boots import Boot, Record, Runs, carried_out
 
 WIDTH = 100
 
@@ -147,10 +147,11 @@ def _explore(request: Request, bound: int, console: Console) -> int:
                           request.workers)
     rows = [row for name, boots in asked.items() for row in explore.rows(
         name, {scenario: records[boot] for scenario, boot in boots.items()})]
-    _print(_table(("strategy", "locking", "switches", "before every", "schedules", "go wrong",
+    _print(_table(("strategy", "locking", "switches", "every", "schedules", "go wrong",
                    "how"), rows, (0, 1, 6)),
-           ["Each side makes one kmalloc and one kfree; a switch is placed before every instruction"
-            " of these, or, where that would take too long, before every so-manyth. percpu's first calls fill its magazines and are long: there one switch,"
+           ["Each side makes one kmalloc and one kfree. every: a switch is placed before every"
+            " instruction of these (1), or, where that would take too long, before every"
+            " so-manyth. percpu's first calls fill its magazines and are long: there one switch,"
             " and as many as asked for once the magazines are loaded.",
             *(f"{name}: {drawing.ENDS[name]}." for name in ("twice", "refused", "broken", "lost",
                                                             "crashed", "endless")
@@ -189,7 +190,9 @@ def _measure(request: Request, console: Console) -> int:
             " kept out: the longest that interrupts were kept out, waiting included; both in"
             " instructions, of two processors with timer interrupts, exact."
             f" x2, x4, x8: throughput of so many processors, one being 1, on the"
-            f" {os.cpu_count()} cores of this machine: only its ratios mean something."])
+            f" {os.cpu_count()} cores of this machine: only its ratios mean something;"
+            f" - where it took more than {Runs.HANG_SECONDS:.0f} s, as when who is next in turn for"
+            " a lock has no core."])
     return 0
 
 

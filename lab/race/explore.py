@@ -22,12 +22,12 @@ class Scenario:
 
 
 SCENARIOS = (
-    Scenario("none, an interrupt", "none", 1),
-    Scenario("irq, an interrupt", "irq", 1),
-    Scenario("none, two processors", "none", 2),
-    Scenario("spin, two processors", "spin", 2),
-    Scenario("percpu, two processors", "percpu", 2, bound_max=1),
-    Scenario("percpu, magazines loaded", "percpu", 2, " warm"),
+    Scenario("none, interrupt", "none", 1),
+    Scenario("irq, interrupt", "irq", 1),
+    Scenario("none, 2 processors", "none", 2),
+    Scenario("spin, 2 processors", "spin", 2),
+    Scenario("percpu, 2 processors", "percpu", 2, bound_max=1),
+    Scenario("percpu, 2, loaded", "percpu", 2, " warm"),
 )
 
 

@@ -28,6 +28,7 @@ static const struct {
     {"zeroing", experiment_zeroing},
     {"constructed", experiment_constructed},
     {"map-scan", experiment_map_scan},
+    {"careless-driver", experiment_careless_driver},
 };
 
 static const char *running; /* the name of the one that runs */

@@ -33,6 +33,7 @@ experiment_function experiment_double_free, experiment_stale_free, experiment_in
 experiment_function experiment_stale, experiment_zeroing;           /* contents.c */
 experiment_function experiment_constructed;                         /* object_cache.c */
 experiment_function experiment_map_scan;                            /* map_scan.c */
+experiment_function experiment_careless_driver;                     /* careless_driver.c */
 
 /* Says the beginning of the record: what was asked, and whom. */
 void experiment_open_record(void);

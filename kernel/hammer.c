@@ -9,6 +9,7 @@
 #include "console.h"
 #include "heap.h"
 #include "heap_check.h"
+#include "heap_strategy.h"
 #include "memory.h"
 #include "runner.h"
 
@@ -87,7 +88,7 @@ static void work(uint32_t index)
     together_interrupt_after(0);
 }
 
-/* Returns: NULL and *mix, of the name behind the first dash, or the usual one; else what is wrong. */
+/* Returns: NULL and *mix, named behind the first dash, or the usual one; else what is wrong. */
 static const char *split_name(char *name, const struct size_mix **mix)
 {
     while (*name != '\0' && *name != '-')
@@ -153,9 +154,19 @@ static const char *prepare(const struct job *job, const struct boot_module *modu
     return wrong;
 }
 
-static void look_at_heap(void)
+/* Returns: whether nothing is live to who walks; a heap that never frees need not know. */
+static bool is_empty(void)
+{
+    struct heap_stats stats;
+    heap_measure(kheap_strategy(), kheap(), &stats);
+    return stats.live_blocks == 0 || (kheap_strategy()->traits & HEAP_NEVER_FREES) != 0;
+}
+
+static void look_at_heap(bool all_is_freed)
 {
     const char *broken = heap_check(kheap_strategy(), kheap());
+    if (broken == NULL && all_is_freed && !is_empty())
+        broken = "blocks are live that nobody has";
     if (broken != NULL)
         hammer_stop(&(struct hammer_trouble){
             .kind = HAMMER_BROKEN, .found_by = &hammer.hands[0], .text = broken});
@@ -174,9 +185,9 @@ enum machine_status run_hammer(const struct job *job, const struct boot_module *
     together_do(processors, work);
     hammer_take_stock();
     hammer.magazines = heap_magazine_status();
-    look_at_heap();
+    look_at_heap(false);
     hammer_loads_end(&sweeper);
-    look_at_heap();
+    look_at_heap(true);
     hammer_report(NULL);
     return MACHINE_DONE;
 }

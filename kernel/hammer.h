@@ -22,8 +22,8 @@
 #include "trace.h"
 
 /*
- * Has so many processors hammer the heap with the job's workload, or with the trace in module (NULL:
- * there is none), and says what became of it, as docs/runner.md describes.
+ * Has so many processors hammer the heap with the job's workload, or with the trace in module
+ * (NULL: there is none), and says what became of it, as docs/runner.md describes.
  * Requires: that many run. Returns: MACHINE_DONE iff nothing went wrong. If something does, it
  * may not return, but stop the machine.
  */
@@ -66,7 +66,7 @@ struct hammer_load;
 struct hammer {
     uint32_t processors;
     uint32_t operations_each;
-    uint32_t interval;         /* between two interrupts of a processor, in ticks, in the mean */
+    uint32_t interval;         /* between two interrupts of a processor: ticks, in the mean */
     uint32_t seed;
     bool counts_instructions;
     const struct hammer_load *load;
@@ -89,7 +89,7 @@ struct hammer_load {
     bool (*step)(struct hand *hand);
 };
 
-/* Returns: the workload called name, or the one that replays a trace if there is one; NULL: none. */
+/* Returns: the workload of that name, or the one that replays a trace if there is one; or NULL. */
 const struct hammer_load *hammer_load_find(const char *name, bool has_trace);
 
 /* Gives back all blocks that are still held, as hand. */

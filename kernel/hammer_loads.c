@@ -31,7 +31,7 @@ static bool step_own(struct hand *hand)
     return toggle(hand, HAMMER_SLOTS);
 }
 
-/* --- producer and consumer ------------------------------------------------------------------ */
+/* --- producer and consumer ------------------------------------------------------------- */
 
 static bool put_in(struct hammer_ring *ring, uint8_t *block)
 {
@@ -64,7 +64,7 @@ static bool step_pass(struct hand *hand)
     return true;
 }
 
-/* --- larson ---------------------------------------------------------------------------------- */
+/* --- larson ---------------------------------------------------------------------------- */
 
 static bool step_larson(struct hand *hand)
 {
@@ -74,7 +74,7 @@ static bool step_larson(struct hand *hand)
     return true;
 }
 
-/* --- a recorded trace -------------------------------------------------------------------------- */
+/* --- a recorded trace ------------------------------------------------------------------ */
 
 static void replay_one(struct hand *hand, const struct trace_operation *operation)
 {
@@ -108,7 +108,7 @@ static bool step_split(struct hand *hand)
     return false;
 }
 
-/* --- all of them --------------------------------------------------------------------------------- */
+/* --- all of them ----------------------------------------------------------------------- */
 
 static const struct hammer_load loads[] = {
     {"own", step_own}, {"pass", step_pass}, {"larson", step_larson}, {"split", step_split}};

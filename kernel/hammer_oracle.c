@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose is each part of the heap? A word for each 8 bytes of the region has the id of the block that
- * they were handed out with, or 0. Words are claimed one by one, by an instruction that is one
+ * Whose is each part of the heap? A word for each 8 bytes of the region has the id of the block
+ * that they were handed out with, or 0. Words are claimed one by one, by an instruction that is one
  * for all processors, so that the oracle needs no lock, and shows a race instead of hiding it.
  *
  * A block has its id and its size in its first two words, and its id once more in its last

@@ -26,12 +26,13 @@ static const char *const sentences[] = {
 static void report_run(void)
 {
     console_report("result: {\"strategy\":\"%s\",\"heap_kib\":%u,\"unit\":\"%s\","
-                   "\"hardening\":\"%s\",\"locking\":\"%s\",\"workload\":\"%s\",\"mix\":\"%s\","
+                   "\"hardening\":\"%s\",\"locking\":\"%s\",\"locking_bytes\":%u,"
+                   "\"workload\":\"%s\",\"mix\":\"%s\","
                    "\"processors\":%u,\"seed\":%u,\"interval\":%u,",
                    kheap_strategy()->name, kheap()->region.arena_bytes / KIB,
                    hammer.counts_instructions ? "instructions" : "cycles", kheap_hardening(),
-                   kheap_locking(), hammer.load->name, hammer.mix->name, hammer.processors,
-                   hammer.seed, hammer.interval);
+                   kheap_locking(), kheap_locking_bytes(), hammer.load->name, hammer.mix->name,
+                   hammer.processors, hammer.seed, hammer.interval);
 }
 
 static void report_hands(void)
@@ -132,7 +133,8 @@ static void say(const struct hammer_trouble *trouble)
                   hand->number % 2 != 0 ? "'s interrupt handler" : "", hand->operations,
                   trouble->text != NULL ? trouble->text : sentences[trouble->kind]);
     if (trouble->block != NULL)
-        console_print("# the block is %u bytes at %p\n", trouble->bytes, (const void *)trouble->block);
+        console_print("# the block is %u bytes at %p\n", trouble->bytes,
+                      (const void *)trouble->block);
     if (trouble->other_id != 0)
         console_print("# at %p it is processor %u's%s, since its call %u\n",
                       (const void *)trouble->address, other / 2,

@@ -10,11 +10,14 @@
  */
 #include "heap_tests.h"
 
+#include "../mm/hardening.h"
 #include "../mm/heap.h"
 #include "../mm/heap_check.h"
+#include "../mm/heap_stats.h"
 #include "../mm/heap_strategy.h"
 #include "format.h"
 #include "random.h"
+#include "text.h"
 
 enum {
     MESSAGE_BYTES = 320,
@@ -283,17 +286,19 @@ static const char *test_kmalloc_too_large(uint32_t seed)
 
 static const char *test_blocks_are_apart(uint32_t seed)
 {
-    enum { BLOCKS = 200 };
+    enum { BLOCKS = 200, BLOCKS_SMALL = 100, SMALL_BYTES = 128 * 1024 };
     start(seed);
+    /* On the smallest heaps, pages of 4 KiB for each size are more than there are. */
+    uint32_t blocks = region_bytes() < SMALL_BYTES ? BLOCKS_SMALL : BLOCKS;
     const char *wrong = NULL;
-    for (uint32_t slot = 0; slot < BLOCKS && wrong == NULL; slot++)
-        wrong = hold(slot, slot < BLOCKS / 2 ? slot + 1 : 1 + random_below(&randomness, 250));
-    if (wrong == NULL && measure().live_blocks != BLOCKS)
-        wrong = SAY("%u blocks were handed out, but walking the heap shows %u", BLOCKS,
+    for (uint32_t slot = 0; slot < blocks && wrong == NULL; slot++)
+        wrong = hold(slot, slot < blocks / 2 ? slot + 1 : 1 + random_below(&randomness, 250));
+    if (wrong == NULL && measure().live_blocks != blocks)
+        wrong = SAY("%u blocks were handed out, but walking the heap shows %u", blocks,
                     measure().live_blocks);
-    for (uint32_t slot = 0; slot < BLOCKS && wrong == NULL; slot++)
+    for (uint32_t slot = 0; slot < blocks && wrong == NULL; slot++)
         wrong = let_go(slot);
-    return wrong != NULL ? wrong : broken_after("200 allocations and frees");
+    return wrong != NULL ? wrong : broken_after("many allocations and frees");
 }
 
 static const char *long_block_between_two(uint32_t bytes)
@@ -788,6 +793,15 @@ static const char *resize(uint32_t slot, uint32_t bytes, uint32_t count)
     return wrong;
 }
 
+/* Where a block moved, its old place must be free again. */
+static const char *not_so_many_live(uint32_t blocks)
+{
+    uint32_t live = measure().live_blocks;
+    if (live == blocks || has_trait(HEAP_NEVER_FREES))
+        return NULL;
+    return SAY("after krealloc there are %u live blocks; expected %u", live, blocks);
+}
+
 /* Once with free memory behind the block, once with a neighbour there. */
 static const char *resize_through(const uint32_t *sizes, uint32_t count, bool neighbour)
 {
@@ -801,6 +815,8 @@ static const char *resize_through(const uint32_t *sizes, uint32_t count, bool ne
             wrong = pattern_lost(&held[1], held[1].bytes, "krealloc of its neighbour");
         if (wrong == NULL)
             wrong = broken_after("krealloc");
+        if (wrong == NULL)
+            wrong = not_so_many_live(neighbour ? 2 : 1);
     }
     for (uint32_t slot = 0; slot < (neighbour ? 2U : 1U) && wrong == NULL; slot++)
         wrong = let_go(slot);
@@ -1003,12 +1019,126 @@ static const char *test_starts_anew(uint32_t seed)
     kinitHeap();
     if (heap_changed_since(&fresh))
         return "kinitHeap() on a full heap does not give the heap that it gave at first";
-    if (kheap_refuses_wrong_addresses())
-        wrong = kfree_refuses(held[count / 2].address, "a block from before kinitHeap()");
+    uint32_t refused = kheap_refuses_wrong_addresses() ? count : 0;
+    for (uint32_t slot = 0; slot < refused && wrong == NULL; slot++)
+        wrong = kfree_refuses(held[slot].address, "a block from before kinitHeap()");
     if (wrong == NULL && kmalloc(largest) == NULL)
         wrong = SAY("kmalloc(%u), the largest block of a fresh heap, returned NULL after "
                     "kinitHeap()", largest);
     return wrong != NULL ? wrong : broken_after("kinitHeap() on a full heap");
+}
+
+/* --- leaks --------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void *take_as_somebody(uint32_t bytes)
+{
+    void *block = kmalloc(bytes);
+    __asm__ volatile("" : "+r"(block)); /* no jump: kmalloc is to return to here */
+    return block;
+}
+
+static const char *test_leaks(uint32_t seed)
+{
+    struct heap_leak leaks[3];
+    start(seed);
+    void *first = take_as_somebody(10);
+    void *others = kmalloc(300);
+    take_as_somebody(20);
+    kfree(take_as_somebody(40));
+    uint32_t callers = heap_leaks(leaks, 3);
+    const struct text level = text_of(kheap_hardening());
+    if (callers == 0 && (text_is(level, "off") || text_is(level, "check")))
+        return "SKIP below the hardening level redzone nobody knows who took a block";
+    if (callers != 2)
+        return SAY("heap_leaks() knows %u callers; expected 2", callers);
+    if (leaks[0].blocks != 2 || leaks[0].bytes != 30 || leaks[0].oldest.block != first)
+        return SAY("heap_leaks() lists %u blocks of %u bytes, the oldest at %p; expected 2 of 30,"
+                   " at %p", leaks[0].blocks, leaks[0].bytes,
+                   (const void *)leaks[0].oldest.block, first);
+    if (leaks[1].blocks != 1 || leaks[1].bytes != 300 || leaks[1].oldest.block != others)
+        return "heap_leaks() does not list the second caller's one block of 300 bytes";
+    if (heap_leaks(leaks, 1) != 1)
+        return "heap_leaks() lists more callers than it was asked for";
+    return broken_after("three allocations");
+}
+
+/* --- what is counted ------------------------------------------------------------------ */
+
+static const char *miscounted(const char *what, uint32_t count, uint32_t expected)
+{
+    if (count == expected)
+        return NULL;
+    return SAY("heap_stats() counts %u %s; expected %u", count, what, expected);
+}
+
+static const char *misuse_in_each_way(void)
+{
+    uint8_t *outside = region_start() - UNIT_BYTES;
+    const char *wrong = miscounted("misuses after right calls", heap_stats().misuses, 0);
+    kfree(outside);
+    if (wrong == NULL)
+        wrong = miscounted("misuses after a wrong kfree", heap_stats().misuses, 1);
+    (void)ksize(outside);
+    if (wrong == NULL)
+        wrong = miscounted("misuses after a wrong ksize", heap_stats().misuses, 2);
+    void *moved = krealloc(outside, 50);
+    if (wrong == NULL && moved != NULL)
+        wrong = SAY("krealloc(%p, 50), an address below the heap, returned %p; expected NULL",
+                    (void *)outside, moved);
+    return wrong != NULL ? wrong
+                         : miscounted("misuses after a wrong krealloc", heap_stats().misuses, 3);
+}
+
+/* Two holes, of which the request is a little less than the sum. Requires: three are held. */
+static const char *fail_for_fragments(void)
+{
+    const uint32_t less = 512; /* than what a block of 2000 bytes leaves */
+    const char *wrong = let_go(0);
+    struct heap_stats now = measure();
+    uint32_t size = now.free_bytes + now.cached_bytes - less;
+    if (wrong == NULL && kmalloc(size) != NULL)
+        wrong = SAY("kmalloc(%u) returned an address, though a live block lies in between", size);
+    if (wrong != NULL)
+        return wrong;
+    return miscounted("requests that only pieces are free for",
+                      heap_stats().failures[HEAP_FAILURE_FRAGMENTED], 1);
+}
+
+static const char *test_counts(uint32_t seed)
+{
+    start(seed);
+    if (__builtin_memcmp(kheap_hardening(), "off", 4) == 0)
+        return kheap_hardening_bytes() == 0
+                   ? SAY("SKIP nothing is counted with hardening off")
+                   : SAY("hardening is off, but takes %u bytes", kheap_hardening_bytes());
+    const char *wrong = hold(0, 100);
+    if (wrong == NULL)
+        wrong = hold(1, 200);
+    for (uint32_t slot = 0; slot < 2 && wrong == NULL; slot++)
+        wrong = ksize(held[slot].address) == 0 ? "ksize() of a live block is 0" : let_go(slot);
+    if (wrong == NULL && kmalloc(region_bytes() + 1) != NULL)
+        wrong = "kmalloc() of more than the region returned an address; expected NULL";
+    for (uint32_t slot = 0; slot < 3 && wrong == NULL; slot++)
+        wrong = hold(slot, 2000);
+    if (wrong == NULL && kmalloc(region_bytes() - 1000) != NULL)
+        wrong = "kmalloc() of more than is free returned an address; expected NULL";
+    struct heap_status status = heap_stats();
+    if (wrong == NULL)
+        wrong = miscounted("live blocks at most", status.peak_live_blocks, 3);
+    if (wrong == NULL && status.now.live_blocks < 3)
+        wrong = miscounted("live blocks now", status.now.live_blocks, 3);
+    if (wrong == NULL)
+        wrong = miscounted("requests too large", status.failures[HEAP_FAILURE_TOO_LARGE], 1);
+    if (wrong == NULL)
+        wrong = miscounted("requests of more than is free",
+                           status.failures[HEAP_FAILURE_EXHAUSTED], 1);
+    if (wrong == NULL && !has_trait(HEAP_NEVER_FREES))
+        wrong = fail_for_fragments();
+    if (wrong == NULL && !kheap_refuses_wrong_addresses())
+        wrong = "hardening is on, but the heap says that it takes wrong addresses";
+    if (wrong == NULL && kheap_hardening_bytes() == 0)
+        wrong = "hardening is on, but takes no memory";
+    return wrong != NULL ? wrong : misuse_in_each_way();
 }
 
 /* --- stress ------------------------------------------------------------------------- */
@@ -1134,6 +1264,8 @@ const struct heap_test heap_tests[] = {
     {"ksize_covers_the_request", test_ksize_covers_request},
     {"ksize_of_a_wrong_address_is_zero", test_ksize_wrong_address},
     {"kinitHeap_starts_anew", test_starts_anew},
+    {"heap_leaks_lists_live_blocks_by_who_took_them", test_leaks},
+    {"heap_stats_counts_what_happened", test_counts},
     {"random_calls_keep_contents_and_invariants", test_stress},
 };
 

@@ -76,6 +76,36 @@ static bool parse_text(struct text word, char *name, uint32_t name_bytes)
     return true;
 }
 
+/* "fail_nth=N": the Nth request and no other. */
+static bool parse_nth(struct text word, struct heap_failing *failing)
+{
+    uint32_t number;
+    if (!text_number(word, &number) || number == 0)
+        return false;
+    failing->skip = number - 1;
+    failing->times = 1;
+    return true;
+}
+
+/* Which requests are to fail: as struct heap_failing says. */
+static bool parse_failing(struct text word, struct job *job)
+{
+    struct heap_failing *failing = &job->failing;
+    job->fails = true;
+    if (text_take_name(&word, "fail_nth"))
+        return parse_nth(word, failing);
+    if (text_take_name(&word, "fail_skip"))
+        return text_number(word, &failing->skip);
+    if (text_take_name(&word, "fail_interval"))
+        return text_number(word, &failing->interval) && failing->interval > 0;
+    if (text_take_name(&word, "fail_percent"))
+        return text_number(word, &failing->probability_percent) &&
+               failing->probability_percent <= 100;
+    if (text_take_name(&word, "fail_times"))
+        return text_number(word, &failing->times);
+    return false;
+}
+
 /* Returns: whether word is one of ours and its value makes sense. */
 static bool parse_word(struct text word, struct job *job)
 {
@@ -85,6 +115,8 @@ static bool parse_word(struct text word, struct job *job)
         return job->costs = true;
     if (text_is(word, "warm"))
         return job->is_warm = true;
+    if (text_is(word, "changes"))
+        return job->changes = true;
     if (text_take_name(&word, "run"))
         return parse_kind(word, job);
     if (text_take_name(&word, "fault"))
@@ -119,7 +151,7 @@ static bool parse_word(struct text word, struct job *job)
                job->portrait_cells <= PORTRAIT_CELLS_MAX;
     if (text_take_name(&word, "seed"))
         return text_number(word, &job->seed) && job->seed > 0;
-    return false;
+    return parse_failing(word, job);
 }
 
 static bool is_control(char character)
@@ -156,11 +188,17 @@ const char *job_parse(const char *command_line, struct job *job)
         .samples = 256,
         .seed = 1,
         .processors = 1,
+        .failing = {.interval = 1, .probability_percent = 100},
     };
     struct text rest = text_of(command_line);
     struct text word = text_take_word(&rest);
     for (; word.next < word.end; word = text_take_word(&rest))
         if (!parse_word(word, job))
             return refuse(word);
-    return rest.next < rest.end ? refuse(rest) : NULL; /* it stopped at a line end */
+    job->failing.seed = job->seed;
+    if (rest.next < rest.end) /* it stopped at a line end */
+        return refuse(rest);
+    return job->fails && job->kind != JOB_REPLAY
+               ? "command line: fail_nth=, fail_skip= and the like go with run=replay"
+               : NULL;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../mm/heap_stats.h"
 #include "machine.h"
 
 enum job_kind {
@@ -31,6 +32,7 @@ struct job {
     bool counts_instructions; /* a tick is an instruction, not a cycle */
     bool placements;          /* write each placement to the machine's bulk output */
     bool costs;               /* the same with each cost, behind its placement if both are asked */
+    bool changes;             /* the same with what each changed in the heap, behind these */
     uint32_t operations;      /* replay at most so many */
     uint32_t scale;           /* every request is so many times as large */
     uint32_t samples;         /* over time, at most */
@@ -46,6 +48,8 @@ struct job {
     uint32_t bound;           /* try all schedules of at most so many switches; 0: do not */
     bool lock_lets_interrupts_in; /* put a spin lock round the heap that does not mask them */
     enum machine_fault fault; /* only of JOB_FAULT */
+    bool fails;               /* requests of a replay fail as failing says */
+    struct heap_failing failing;
 };
 
 /*

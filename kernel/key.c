@@ -3,9 +3,12 @@
 
 enum { DELETE_CHARACTER = 0x7f, BASE = 10, NUMBER_MAX = 99 };
 
-static const uint16_t by_letter[] = {
-    ['A' - 'A'] = KEY_UP,   ['B' - 'A'] = KEY_DOWN, ['C' - 'A'] = KEY_RIGHT,
-    ['D' - 'A'] = KEY_LEFT, ['F' - 'A'] = KEY_END,  ['H' - 'A'] = KEY_HOME,
+static const struct {
+    char letter;
+    uint16_t key;
+} by_letter[] = {
+    {'A', KEY_UP},   {'B', KEY_DOWN}, {'C', KEY_RIGHT},
+    {'D', KEY_LEFT}, {'F', KEY_END},  {'H', KEY_HOME},
 };
 
 static const uint16_t by_number[] = {
@@ -48,7 +51,10 @@ static uint32_t decode_sequence(struct key_decoder *decoder, uint8_t byte)
     decoder->state = DECODER_PLAIN;
     if (byte == '~')
         return decoder->number < NUMBERS ? by_number[decoder->number] : KEY_NONE;
-    return byte >= 'A' && byte < 'A' + LETTERS ? by_letter[byte - 'A'] : KEY_NONE;
+    for (uint32_t i = 0; i < LETTERS; i++)
+        if (by_letter[i].letter == byte)
+            return by_letter[i].key;
+    return KEY_NONE;
 }
 
 uint32_t key_decode(struct key_decoder *decoder, uint8_t byte)

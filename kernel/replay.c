@@ -2,6 +2,7 @@
 #include "replay.h"
 
 #include "arithmetic.h"
+#include "changes.h"
 #include "console.h"
 #include "figures.h"
 #include "heap.h"
@@ -17,6 +18,7 @@ struct replayer {
     const struct job *job;
     uint32_t *costs;  /* by operation; PLAYER_NO_COST where nothing was called */
     uint32_t *sorted; /* where figures are made of them */
+    struct changes changes; /* only if they are asked for */
     struct replay *replay;
 };
 
@@ -51,6 +53,13 @@ static void note_cost(struct replayer *replayer, uint32_t operation)
         machine_bulk_put(&cost, sizeof(cost));
 }
 
+static const char *note_changes(struct replayer *replayer)
+{
+    if (!replayer->job->changes)
+        return NULL;
+    return changes_put(&replayer->changes, kheap_strategy(), kheap());
+}
+
 static const char *take_sample(struct replayer *replayer, uint32_t operation)
 {
     struct replay *replay = replayer->replay;
@@ -63,13 +72,14 @@ static const char *take_sample(struct replayer *replayer, uint32_t operation)
 }
 
 /* Initialises the heap, and notes down what that takes: ticks, and bytes of the region. */
-static void begin(struct replayer *replayer)
+static const char *begin(struct replayer *replayer)
 {
     struct heap_stats empty;
     player_measure(&replayer->player, (measured_function *)kinitHeap, 0, 0);
     heap_measure(kheap_strategy(), kheap(), &empty);
     replayer->replay->init_cost = replayer->player.last_cost;
     replayer->replay->map_bytes = empty.meta_bytes;
+    return note_changes(replayer);
 }
 
 /* Returns: how many steps of equal length fit count at most parts times; at least 1. */
@@ -95,7 +105,7 @@ static const char *play_one(struct replayer *replayer)
         return wrong;
     note_placement(replayer, &player->trace->operations[index], failures_before);
     note_cost(replayer, index);
-    return NULL;
+    return note_changes(replayer);
 }
 
 static const char *play_all(struct replayer *replayer)
@@ -127,6 +137,7 @@ static bool allocate_tables(struct replayer *replayer)
     replay->samples = scratch_alloc(replayer->job->samples * (uint32_t)sizeof(*replay->samples));
     return player->blocks != NULL && replayer->costs != NULL && replayer->sorted != NULL &&
            replay->samples != NULL &&
+           (!replayer->job->changes || changes_begin(&replayer->changes, &kheap()->region)) &&
            portrait_begin(&replay->portrait, &kheap()->region, replayer->job->portrait_cells,
                           replayer->job->samples);
 }
@@ -136,11 +147,15 @@ const char *replay_trace(const struct trace *trace, const struct job *job, struc
     struct replayer replayer = {
         .player = {.trace = trace, .portrait = &replay->portrait}, .job = job, .replay = replay};
     *replay = (struct replay){.placement_hash = 0xcbf29ce484222325ULL};
+    if (!heap_fail(job->fails ? &job->failing : NULL) && job->fails)
+        return "with -Dhardening=off no request can fail on purpose";
     if (!allocate_tables(&replayer))
         return "too little RAM beside the heap for the replay's tables";
     machine_clear_stack_depth();
-    begin(&replayer);
-    const char *wrong = play_all(&replayer);
+    const char *wrong = begin(&replayer);
+    if (wrong == NULL)
+        wrong = play_all(&replayer);
+    heap_fail(NULL);
     if (wrong != NULL)
         return wrong;
     replay->operations = replayer.player.next;

@@ -279,12 +279,79 @@ static bool make_robson(struct workload_maker *maker)
     return true;
 }
 
+/* --- against heaps that put merging off ------------------------------------------------------- */
+
+/*
+ * A heap that keeps freed blocks for their next user has to merge them one day. Here it gets
+ * many to keep, of lengths that differ, each between two holes, which differ too: to merge one
+ * means to take two holes out of their lists and to put a third into another. So that these are
+ * holes, and not kept as well, as many other blocks are given to keep before, and taken back
+ * after. Then come requests for the rest of the heap, of which one may have to pay for all.
+ */
+enum {
+    HOARD_BLOCKS_MAX = 1 << 14,
+    HOARD_BYTES_MAX = 1 << 24,
+    HOARD_BYTES = 4096,
+    HOARD_REQUESTS = 256,
+    HOARD_SMALL_BYTES = 24,
+};
+
+struct hoarded {
+    uint32_t other;                 /* the id of what is kept before, and taken back */
+    uint32_t before, block, behind; /* the ids of three side by side */
+};
+
+/* Returns: the turn-th of many sizes; step has no divisor in common with their number. */
+static uint32_t one_size_of(uint32_t sizes, uint32_t step, uint32_t turn)
+{
+    return 16 + 8 * (step * turn % sizes);
+}
+
+static void hoard(struct workload_maker *maker, struct hoarded *all, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        all[i].other = take(maker, HOARD_SMALL_BYTES);
+    for (uint32_t i = 0; i < count; i++) {
+        all[i].before = take(maker, one_size_of(120, 7, i));
+        all[i].block = take(maker, one_size_of(430, 37, i));
+        all[i].behind = take(maker, one_size_of(114, 11, i));
+        take(maker, HOARD_SMALL_BYTES);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        give(maker, all[i].other);
+    for (uint32_t i = 0; i < count; i++) {
+        give(maker, all[i].before);
+        give(maker, all[i].behind);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        take(maker, HOARD_SMALL_BYTES);
+    for (uint32_t i = 0; i < count; i++)
+        give(maker, all[i].block);
+}
+
+static bool make_hoard(struct workload_maker *maker)
+{
+    uint32_t count = maker->numbers[0];
+    uint32_t operations = 10 * count + HOARD_REQUESTS;
+    struct hoarded *all = scratch_alloc(count * (uint32_t)sizeof(*all));
+    if (all == NULL || !workload_start(maker, operations, 5 * count + HOARD_REQUESTS))
+        return false;
+    workload_measure(maker, operations);
+    hoard(maker, all, count);
+    for (uint32_t i = 0; i < HOARD_REQUESTS; i++)
+        take(maker, maker->numbers[1]);
+    return true;
+}
+
 const struct workload_family workload_adversaries[] = {
     {"holes", {{"HOLES", 1, HOLES_MAX, 0}}, make_holes_family},
     {"tlsf", {{"TEST", 1, 5, 0}}, make_tlsf},
     {"bestfit",
      {{"SIZE", BESTFIT_SIZE_MIN, BESTFIT_SIZE_MAX, 0}, {"ROUNDS", 1, BESTFIT_ROUNDS_MAX, 0}},
      make_bestfit},
+    {"hoard",
+     {{"BLOCKS", 1, HOARD_BLOCKS_MAX, 0}, {"BYTES", 1, HOARD_BYTES_MAX, HOARD_BYTES}},
+     make_hoard},
     {"robson", {{"LOG2", 1, ROBSON_LOG2_MAX, 0}, {"UNITS", 1, ROBSON_UNITS_MAX, 0}}, make_robson},
     {0},
 };

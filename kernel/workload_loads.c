@@ -2,8 +2,6 @@
 /* Families that keep a share of the heap requested. */
 #include "workload_maker.h"
 
-#include "arithmetic.h"
-
 enum {
     PERCENT_DEFAULT = 50,
     PERCENT_MAX = 99,
@@ -11,15 +9,10 @@ enum {
     PEAKS = 8,
 };
 
-static uint32_t percent_of(uint32_t bytes, uint32_t percent)
-{
-    return (uint32_t)divide((uint64_t)bytes * percent, 100);
-}
-
 /* What stays requested, or is so at most. */
 static uint32_t hold_bytes(const struct workload_maker *maker)
 {
-    return percent_of(maker->heap_bytes, maker->numbers[0]);
+    return workload_percent(maker->heap_bytes, maker->numbers[0]);
 }
 
 /* Gets tables for a heap that holds so much, and so many operations a block of it. */
@@ -121,7 +114,7 @@ static bool make_ramp(struct workload_maker *maker)
 static bool make_fill(struct workload_maker *maker)
 {
     struct trace_builder *builder = &maker->builder;
-    uint32_t enough_bytes = percent_of(maker->heap_bytes, SURELY_FULL_PERCENT);
+    uint32_t enough_bytes = workload_percent(maker->heap_bytes, SURELY_FULL_PERCENT);
     if (!start(maker, enough_bytes, 3))
         return false;
     builder->trace->ends_at_failure = true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "workload_maker.h"
 
+#include "arithmetic.h"
+
 bool workload_start(struct workload_maker *maker, uint32_t build_up_operations,
                     uint32_t live_blocks)
 {
@@ -22,6 +24,11 @@ bool workload_is_complete(const struct workload_maker *maker)
 {
     const struct trace_builder *builder = &maker->builder;
     return builder->overflowed || builder->trace->operation_count >= maker->operations_until;
+}
+
+uint32_t workload_percent(uint32_t bytes, uint32_t percent)
+{
+    return (uint32_t)divide((uint64_t)bytes * percent, 100);
 }
 
 uint32_t workload_alloc(struct workload_maker *maker)

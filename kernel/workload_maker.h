@@ -54,6 +54,9 @@ void workload_measure(struct workload_maker *maker, uint32_t operations);
 /* Returns: whether the trace has all the operations it may have now. */
 bool workload_is_complete(const struct workload_maker *maker);
 
+/* Returns: so many per cent of so many bytes, rounded down. */
+uint32_t workload_percent(uint32_t bytes, uint32_t percent);
+
 /* Allocates a block of the mix. Returns: its id. */
 uint32_t workload_alloc(struct workload_maker *maker);
 

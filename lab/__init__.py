@@ -8,6 +8,8 @@ Modules, from the bottom up:
 - `trace`: the reader of `.rep` workloads;
 - `qemu`: the one driver of QEMU, for `compare` and for Meson's boot tests;
 - `build`: Meson, asked for the strategies, the kernels and the flags they were built with;
+- `reply`: what a kernel says while it works;
+- `heaps`: strategies at hardening levels, which is what is compared;
 - `results`: the results document and its atomic writing;
 - `schedule`, `progress`: jobs over the machine's cores, and what a person sees of them;
 - `table`, `figures`, `portrait`, `tradeoff`, `pictures`, `report`: the results as text, pictures
@@ -15,7 +17,16 @@ Modules, from the bottom up:
 - `baseline`: what changed since earlier results, and what got worse;
 - `outputs`: the files of a comparison, written all or none;
 - `experiment`, `cachegrind`: single runs of one heap, and their records;
+- `play`: the film of a trace on some heaps;
+- `evidence`, `page`: documents of such records, and the pages that are made of them;
 - `answer`: the chapters on what is naive about the naive heap;
+- `papers`: the results that others published, measured again;
+- `variant`, `witness`: programs made anew with one file changed, and what their tests say;
+- `mistakes`: the gallery of classic mistakes;
+- `mutants`, `verdicts`, `mutate`: small changes of every kind, and which of them no test
+  notices;
+- `debug`, `gdb`: kernels under GDB, and the commands that see their heaps;
+- `transcript`: the sessions that a document shows, carried out anew;
 - `compare`, `__main__`: the commands.
 """
 

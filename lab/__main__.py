@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 from lab import ROOT, build
 from lab.errors import InputError, Interrupted, LabError
@@ -38,6 +39,9 @@ def _compare_parser() -> argparse.ArgumentParser:
                         " none (default: all, unless --traces or --quick is given)")
     parser.add_argument("--seed", type=_seed, default=1, metavar="N",
                         help="of the synthetic workloads (default: %(default)s)")
+    parser.add_argument("--hardening", default="off", metavar="A,B",
+                        help="levels of -Dhardening: off, check, redzone, full; with more than one"
+                        " a table says what each adds (default: %(default)s)")
     parser.add_argument("--heap-kib", default="1024", metavar="N",
                         help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", default=DEFAULT_JSON,
@@ -82,7 +86,8 @@ def compare(argv: Sequence[str]) -> int:
     from lab import compare as command  # needs rich, which --help does not
     request = command.check(
         strategies=options.strategies, peers=options.peers, traces=options.traces,
-        workloads=options.workloads, seed=options.seed, heap_kib=options.heap_kib,
+        workloads=options.workloads, seed=options.seed, hardening=options.hardening,
+        heap_kib=options.heap_kib,
         quick=options.quick, samples=options.samples, accel=options.accel, workers=options.jobs,
         stall_seconds=options.time_limit)
     gate = command.Gate(options.baseline, options.tolerance or Fraction()) \
@@ -91,25 +96,43 @@ def compare(argv: Sequence[str]) -> int:
                                         options.markdown, options.pictures), gate)
 
 
-def answer(argv: Sequence[str]) -> int:
-    """Measure what is naive about the naive heap, and write the page that tells it."""
-    parser = _Parser(
-        prog="heaplab answer", allow_abbrev=False,
-        description="Why is the naive heap naive? Measures it, chapter by chapter, and writes a"
-        " page with figures. Prints the summary.")
+def _page_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """Of a command that measures, and writes a page."""
+    parser = _Parser(prog=f"heaplab {name}", allow_abbrev=False, description=description)
     parser.add_argument("--quick", action="store_true",
                         help="little of everything: done in a minute")
     parser.add_argument("--out", type=Path, metavar="FILE",
                         help="the page, FILE.md; its figures go into the directory FILE beside it"
-                        " (default: heaplab-results/answer.md)")
+                        f" (default: heaplab-results/{name}.md)")
     parser.add_argument("--json", type=Path, metavar="FILE",
                         help="where the records go (default: results.json beside the figures)")
     parser.add_argument("--jobs", type=_workers, metavar="N",
                         help="experiments at the same time (default: one for each core)")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def answer(argv: Sequence[str]) -> int:
+    """Measure what is naive about the naive heap, and write the page that tells it."""
+    options = _page_parser(
+        "answer", "Why is the naive heap naive? Measures it, chapter by chapter, and writes a page"
+        " with figures. Prints the summary.").parse_args(argv)
     from lab.answer import command  # needs rich, which --help does not
     return command.run(options.out or command.DEFAULT_PAGE, options.json, options.quick,
                        options.jobs)
+
+
+def papers(argv: Sequence[str]) -> int:
+    """Measure again what the literature published, and write the page that compares."""
+    parser = _page_parser(
+        "papers", "Do the published results come out here? Measures each again, and writes a page"
+        " that says: reproduced, not reproduced or not comparable, and why. Prints its table.")
+    parser.add_argument("--csapp", type=Path, metavar="DIR",
+                        help="the traces of the CS:APP malloc lab (amptjp-bal.rep, ...), which do"
+                        " not come with this lab, for the row that is about them")
+    options = parser.parse_args(argv)
+    from lab.papers import command  # needs rich, which --help does not
+    return command.run(options.out or command.DEFAULT_PAGE, options.json, options.quick,
+                       options.csapp, options.jobs)
 
 
 def test(argv: Sequence[str]) -> int:
@@ -196,118 +219,78 @@ def misuse(argv: Sequence[str]) -> int:
     return command.run(strategies, options.update)
 
 
-def run(argv: Sequence[str]) -> int:
-    """Boot a kernel to its shell, on this terminal."""
-    parser = _Parser(prog="heaplab run", allow_abbrev=False,
-                     description="Boot a kernel to its shell on this terminal, by GRUB as on a PC;"
-                     " where there is a desktop, a window shows the heap live.")
-    parser.add_argument("--heap", default="bitmap", metavar="NAME",
-                        help="the strategy (default: %(default)s)")
-    parser.add_argument("--traces", nargs="+", metavar="FILE",
-                        help="traces for 'load', files or names of shipped ones (default: all"
-                        " shipped)")
-    parser.add_argument("--heap-kib", default="1024", metavar="N",
-                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
-    parser.add_argument("--hardening", choices=("off", "check", "redzone", "full"),
-                        default="check", help="what is done about misuse (default: check)")
-    parser.add_argument("--firmware", choices=("bios", "ovmf64", "ovmf32"), default="bios",
-                        help="what the machine starts with (default: bios)")
-    parser.add_argument("--display", default="auto", metavar="D",
-                        help="how QEMU shows the screen: its -display, such as gtk, vnc=:1, or none"
-                        " (default: a window, where there is a desktop)")
-    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
-                        help="what QEMU runs on (default: tcg)")
-    options = parser.parse_args(argv)
-    from lab import run as command
-    return command.run(heap=options.heap, traces=options.traces,
-                       heap_kib=build.checked_heap_kib(options.heap_kib),
-                       hardening=options.hardening, firmware=options.firmware,
-                       display=options.display, accel=options.accel)
-
-
-def race(argv: Sequence[str]) -> int:
-    """Race processors and interrupts through a heap."""
-    from lab.race import options as command
-    return command.race(argv)
-
-
-def record(argv: Sequence[str]) -> int:
-    """Record what a program or a kernel asks for."""
-    from lab.record import options as command
-    return command.record(argv)
-
-
-def import_(argv: Sequence[str]) -> int:
-    """Make a trace of a recording that others made."""
-    from lab.record import options as command
-    return command.import_(argv)
-
-
-def trace(argv: Sequence[str]) -> int:
-    """Look at traces, and make others of them."""
-    from lab.record import options as command
-    return command.trace(argv)
-
-
-def _worst_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="heaplab worst", allow_abbrev=False,
-        description="Search for the traces that hurt a heap most: the dearest kmalloc, the dearest"
-        " kfree, the most memory for what is live. Keeps each as a small trace, and holds it"
-        " against what theory allows.")
-    parser.add_argument("strategies", nargs="*", metavar="STRATEGY", help="whose worst")
-    parser.add_argument("--all", action="store_true", help="every strategy's")
-    parser.add_argument("--goals", metavar="A,B",
-                        help="only these of malloc, short-malloc, long-malloc, free and memory;"
-                        " short (up to 4 KiB) and long are boundary-map's (default: all)")
-    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
-                        help="the same seed, the same search (default: %(default)s)")
-    effort = parser.add_mutually_exclusive_group()
-    effort.add_argument("--evaluations", type=_count, metavar="N",
-                        help="try about so many traces for each goal, five times as many for memory"
-                        " (default: 1000)")
-    effort.add_argument("--minutes", type=_number_above_zero, metavar="M",
-                        help="search so long for each goal instead; not repeatable")
-    effort.add_argument("--quick", action="store_true", help="try about 120")
-    parser.add_argument("--out", type=Path, metavar="DIR", default=Path("heaplab-results/worst"),
-                        help="where traces and worst.json go; a search begins with what an earlier"
-                        " one left there (default: %(default)s)")
-    parser.add_argument("--afresh", action="store_true",
-                        help="begin without what an earlier search left")
-    parser.add_argument("--markdown", type=Path, metavar="FILE",
-                        help="write the tables into this document as well, between its lines"
-                        " '<!-- worst -->' and '<!-- end of worst -->'")
+def mistakes(argv: Sequence[str]) -> int:
+    """Make every mistake of the gallery, and see that the tests catch it."""
+    parser = _Parser(prog="heaplab mistakes", allow_abbrev=False,
+                     description="Make each classic mistake of the gallery, tests/mistakes/, and"
+                     " see that the test that should catch it does, in the words it should.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all); of a"
+                        " single one, everything is told")
+    parser.add_argument("--update", action="store_true",
+                        help="write the table in docs/mistakes.md anew")
     parser.add_argument("--jobs", type=_workers, metavar="N",
-                        help="searches at the same time (default: one for each core)")
-    return parser
+                        help="mistakes at the same time (default: one for each core)")
+    options = parser.parse_args(argv)
+    if options.update and options.names:
+        raise InputError("--update writes the whole table: name no mistakes")
+    from lab import mistakes as command
+    return command.run(options.names, options.update,
+                       options.jobs or len(os.sched_getaffinity(0)))
 
 
-def worst(argv: Sequence[str]) -> int:
-    """Search for the worst traces there are."""
-    options = _worst_parser().parse_args(argv)
-    from lab.worst import command  # needs rich, which --help does not
-    from lab.worst.search import Budget
-    evaluations = command.QUICK_EVALUATIONS if options.quick else \
-        options.evaluations or command.EVALUATIONS
-    budget = Budget(None, options.minutes * 60) if options.minutes else Budget(evaluations)
-    return command.run(command.check(
-        options.strategies, options.all, options.goals, options.seed, budget, options.out,
-        options.afresh, options.markdown, options.jobs))
+def mutate(argv: Sequence[str]) -> int:
+    """Change heaps at many places, one at a time, and count what no test notices."""
+    parser = _Parser(prog="heaplab mutate", allow_abbrev=False,
+                     description="Change a heap's code in small ways, one at a time, and try its"
+                     " tests on each: which changes does none notice? Takes an hour for all; what"
+                     " was found is kept, and the next run goes on from there.")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help="a strategy, 'heap' for the front door, or 'heap_check' (default:"
+                        " all)")
+    parser.add_argument("--sample", type=_count, metavar="N",
+                        help="so many changes of each file (default: all that there are)")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
+                        help="of the sample (default: %(default)s)")
+    parser.add_argument("--update", action="store_true",
+                        help="write all that was found, now and earlier, into docs/mutation.md")
+    parser.add_argument("--jobs", type=_workers, metavar="N",
+                        help="changes at the same time (default: one for each core)")
+    options = parser.parse_args(argv)
+    if options.update and options.names:
+        raise InputError("--update writes the whole table: give no names")
+    from lab import mutate as command  # needs rich and clang, which --help does not
+    names = [*build.strategies(), *command.PARTS]
+    if unknown := [name for name in options.names if name not in names]:
+        raise InputError(f"there is nothing called {unknown[0]!r} to change; choose from:"
+                         f" {', '.join(names)}")
+    return command.run(options.names or names, options.sample, options.seed,
+                       options.jobs or len(os.sched_getaffinity(0)), options.update)
+
+
+def _elsewhere(module: str, function: str) -> Callable[[Sequence[str]], int]:
+    """A command of a module of its own, which is loaded when it is asked for."""
+    return lambda argv: getattr(importlib.import_module(module), function)(argv)
 
 
 COMMANDS = {
     "compare": compare,
     "answer": answer,
+    "grade": _elsewhere("lab.grade.options", "grade"),
+    "worst": _elsewhere("lab.worst.options", "worst"),
+    "run": _elsewhere("lab.run", "main"),
+    "debug": _elsewhere("lab.debug", "main"),
+    "papers": papers,
+    "play": _elsewhere("lab.play.options", "play"),
     "misuse": misuse,
-    "run": run,
-    "worst": worst,
+    "race": _elsewhere("lab.race.options", "race"),
+    "mistakes": mistakes,
+    "mutate": mutate,
+    "record": _elsewhere("lab.record.options", "record"),
+    "import": _elsewhere("lab.record.options", "import_"),
+    "trace": _elsewhere("lab.record.options", "trace"),
     "test": test,
-    "fuzz": fuzz,
     "new": new,
-    "race": race,
-    "record": record,
-    "import": import_,
-    "trace": trace,
+    "fuzz": fuzz,
 }
 
 

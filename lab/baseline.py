@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab import results
+from lab import heaps, results
 from lab.errors import InputError
 from lab.results import COSTS, Document, Record
 from lab.table import WIDTH
 
 Value = Optional[Fraction]
 Place = tuple[str, str]
-"""A strategy and a trace."""
+"""A heap's name and a trace."""
 
 _COMPARABLE = ("heap_kib", "unit", "operations_limit")
 _STYLES = {"worse": "bold red", "better": "bold green"}
@@ -79,6 +79,7 @@ FIGURES = (
     _whole("control", lambda one: one["footprint"]["control_bytes"]),
     _whole(".text", lambda one: one["footprint"]["text_bytes"]),
     _whole("stack", lambda one: one["footprint"]["stack_bytes"]),
+    _whole("hardening", lambda one: one["footprint"]["hardening_bytes"]),
 )
 
 
@@ -90,7 +91,7 @@ class Summary:
     traces: Mapping[str, str]
     """By name: the SHA-256 of the text."""
     compilers: Mapping[str, str]
-    """By strategy: the kernel's."""
+    """By heap: the kernel's."""
     figures: Mapping[Place, Mapping[str, Value]]
 
 
@@ -100,7 +101,7 @@ def summary(document: Document) -> Summary:
         {name: document["settings"][name] for name in _COMPARABLE},
         {trace["name"]: trace["sha256"] for trace in document["traces"]},
         {name: programs["kernel"]["compiler"] for name, programs in document["build"].items()},
-        {(one["strategy"], one["trace"]): {figure.name: figure.value(one) for figure in FIGURES}
+        {(heaps.of(one).name, one["trace"]): {figure.name: figure.value(one) for figure in FIGURES}
          for one in document["records"]})
 
 
@@ -223,8 +224,8 @@ class Comparison:
                    " compilers.")
         for what, one, other in (("In the baseline, but not measured now", self.old, self.new),
                                  ("Measured now, but not in the baseline", self.new, self.old)):
-            places = [f"{strategy} on {trace}" for strategy, trace in one.figures
-                      if (strategy, trace) not in other.figures]
+            places = [f"{heap} on {trace}" for heap, trace in one.figures
+                      if (heap, trace) not in other.figures]
             if places:
                 yield f"{what}: {', '.join(places)}."
         compared = len(self.old.figures.keys() & self.new.figures.keys()) * len(FIGURES)
@@ -238,7 +239,7 @@ class Comparison:
         """Print what changed since `path` to `file`."""
         console = Console(file=file, highlight=False, width=WIDTH)
         made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-        for title in ("strategy", "trace", "figure", "was", "is", "change", ""):
+        for title in ("heap", "trace", "figure", "was", "is", "change", ""):
             numeric = title in ("was", "is", "change")
             made.add_column(title, justify="right" if numeric else "left", no_wrap=numeric,
                             overflow="fold")

@@ -178,6 +178,10 @@ class Build:
                for name, value in _option_values(self.directory).items()):
             self._meson("the configuration",
                         [*setup_command(self.directory, options), "--wipe"])
+            return
+        # What there is to build may have changed since.
+        self._meson("the configuration", [shutil.which("ninja") or "ninja", "-C",
+                                          str(self.directory), "build.ninja"])
 
     def _compile(self, say: Callable[[str], None]) -> None:
         if any(not program.path.exists() for program in self._programs.values()):
@@ -245,6 +249,18 @@ class Build:
             text = (self.directory / compiled).read_text("utf-8", "replace")
             return "-unity" in compiled and f"{source}>" in text.replace('"', ">")
         return False
+
+
+def what_makes_code(provenance: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, object]]:
+    """Of what made programs, what comes from outside: the compilers, and flags that matter.
+
+    Warnings change no count. Definitions, and what links libraries, are the project's own: where
+    they change, so did its sources, and what that does to a count is to be seen.
+    """
+    own = ("-W", "-D", "-pthread")
+    return {program: {"compiler": made["compiler"],
+                      "flags": [flag for flag in made["flags"] if not flag.startswith(own)]}
+            for program, made in provenance.items()}
 
 
 def _output(command: Sequence[str], directory: Path) -> str:

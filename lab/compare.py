@@ -8,7 +8,6 @@ anything is started; results are written when all of them are there.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,16 +15,18 @@ import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Callable, Optional, Protocol, Sequence
+from typing import Any, Callable, Mapping, Optional, Protocol, Sequence
 
 from rich.console import Console
 
-from lab import baseline, process, qemu, results, table, trace, workload
+from lab import baseline, heaps, process, qemu, results, table, trace, workload
 from lab.build import (Build, HEAP_KIB_DEFAULT, checked_heap_kib, lab_root,
                        peers as known_peers, strategies as known_strategies)
 from lab.errors import InputError, RunError
+from lab.heaps import Heap
 from lab.outputs import Outputs
 from lab.progress import Board, duration
+from lab.reply import Answer
 from lab.schedule import COUNT, SMALLEST, Job, Plan, carry_out
 from lab.trace import Trace
 
@@ -50,6 +51,8 @@ class Request:
     """Recorded ones; and workloads, as soon as there is a program that makes them."""
     workloads: Sequence[str] = ()
     seed: int = workload.SEED_DEFAULT
+    hardening: Sequence[str] = (heaps.OFF,)
+    """Levels; each strategy is there at each."""
     heap_kib: int = HEAP_KIB_DEFAULT
     operations_limit: Optional[int] = None
     samples: int = 256
@@ -63,6 +66,10 @@ class Request:
         if of.seed is not None or not self.operations_limit:
             return of.operations
         return min(of.operations, self.operations_limit)
+
+    @property
+    def heaps(self) -> list[Heap]:
+        return heaps.all_of({"strategies": self.strategies, "hardening": self.hardening})
 
     @property
     def unit(self) -> str:
@@ -81,49 +88,19 @@ class Programs(Protocol):
         """The file of the program called `name`."""
 
 
-class Answer:
-    """What a LOS kernel, or its Linux twin, says while it works (docs/runner.md)."""
-
-    def __init__(self, on_progress: Callable[[int, int], None]) -> None:
-        self._on_progress = on_progress
-        self.results: list[str] = []
-        self.complaint = ""
-
-    def line(self, text: str) -> None:
-        """Take the next line."""
-        kind, _, rest = text.partition(": ")
-        if kind == "progress":
-            done, _, total = rest.partition(" ")
-            if done.isdigit() and total.isdigit():
-                self._on_progress(int(done), int(total))
-        elif kind == "result":
-            self.results.append(rest)
-        elif kind in ("error", "panic") and not self.complaint:
-            self.complaint = text
-
-    def result(self, what: str) -> Any:
-        """The one result.
-
-        Raises RunError unless there is exactly one, and it is JSON.
-        """
-        if len(self.results) != 1:
-            raise RunError(f"{what}: there are {len(self.results)} results where one was due")
-        try:
-            return json.loads(self.results[0])
-        except ValueError as error:
-            raise RunError(f"{what}: the result is not JSON: {error}") from None
-
-
 class Measurement:
     """Carries out the jobs of one comparison."""
 
-    def __init__(self, request: Request, programs: Programs, scratch: Path) -> None:
+    def __init__(self, request: Request, programs: Mapping[str, Programs],
+                 scratch: Path) -> None:
+        """`programs`: by hardening level."""
         self._request = request
         self._programs = programs
         self._traces = {one.name: one for one in request.traces}
         self._files = _unpack(request.traces, scratch)
-        self.plan = Plan(Job(kind, strategy, one.name, request.operations(one))
-                         for strategy in request.strategies for one in request.traces
+        self._heaps = {heap.name: heap for heap in request.heaps}
+        self.plan = Plan(Job(kind, heap, one.name, request.operations(one))
+                         for heap in self._heaps for one in request.traces
                          for kind in ((COUNT,) if one.fills else (COUNT, SMALLEST)))
         self._answers: dict[tuple[str, str, str], Any] = {}
 
@@ -133,11 +110,12 @@ class Measurement:
         self._answers[job.kind, job.strategy, job.trace] = answer
 
     async def _count(self, job: Job) -> Any:
-        one = self._traces[job.trace]
+        one, heap = self._traces[job.trace], self._heaps[job.strategy]
         words = ["run=replay", f"unit={self._request.unit}", *self._words(one),
                  f"samples={self._request.samples}", f"portrait={PORTRAIT_CELLS}"]
         machine = qemu.Machine(
-            kernel=self._programs.program(f"los-{job.strategy}.elf"), append=" ".join(words),
+            kernel=self._programs[heap.hardening].program(f"los-{heap.strategy}.elf"),
+            append=" ".join(words),
             module=self._files.get(job.trace), count=self._request.unit == "instructions",
             accel=self._request.accel,
             memory_mib=_memory_mib(self._request.heap_kib, one))
@@ -148,8 +126,8 @@ class Measurement:
             raise _failure(job, "the kernel", failure, answer, outcome)
         raw = answer.result(str(job))
         results.check_kernel_record(raw)
-        due = {"strategy": job.strategy, "heap_kib": self._request.heap_kib,
-               "unit": self._request.unit}
+        due = {"strategy": heap.strategy, "hardening": heap.hardening,
+               "heap_kib": self._request.heap_kib, "unit": self._request.unit}
         if one.fills:
             _check_fill(job, raw)
         else:
@@ -160,9 +138,9 @@ class Measurement:
         return raw
 
     async def _search(self, job: Job) -> Any:
-        one = self._traces[job.trace]
-        command = [str(self._programs.program(f"host-{job.strategy}")), "run=smallest",
-                   *self._words(one)]
+        one, heap = self._traces[job.trace], self._heaps[job.strategy]
+        program = self._programs[heap.hardening].program(f"host-{heap.strategy}")
+        command = [str(program), "run=smallest", *self._words(one)]
         if job.trace in self._files:
             command.append(str(self._files[job.trace]))
         clock = process.Clock(
@@ -195,7 +173,7 @@ class Measurement:
         return Answer(on_progress)
 
     def records(self) -> list[results.Record]:
-        """One record for each strategy and trace.
+        """One record for each heap and trace.
 
         Raises RunError if a kernel and the trace disagree on what was requested.
         """
@@ -203,16 +181,16 @@ class Measurement:
         for one in self._request.traces:
             peak = trace.peak_requested_bytes(one, self._request.operations(one))
             limit = self._request.operations_limit
-            for strategy in self._request.strategies:
-                raw = self._answers[COUNT, strategy, one.name]
+            for heap in self._heaps:
+                raw = self._answers[COUNT, heap, one.name]
                 if not raw["failures"] and raw["peak_requested_bytes"] != peak:
                     raise RunError(
-                        f"{strategy} on {one.name}: the kernel saw {raw['peak_requested_bytes']}"
+                        f"{heap} on {one.name}: the kernel saw {raw['peak_requested_bytes']}"
                         f" bytes requested at once, the trace requests {peak}")
                 if one.fills:
                     records.append(results.fill_record(raw, one, limit))
                     continue
-                search = self._answers[SMALLEST, strategy, one.name]
+                search = self._answers[SMALLEST, heap, one.name]
                 records.append(results.record(
                     raw, one, search["smallest_total_bytes"], peak, limit))
         return records
@@ -249,7 +227,7 @@ def _memory_mib(heap_kib: int, of: Trace) -> int:
 
 
 def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[str]],
-          workloads: Optional[str], seed: int, heap_kib: str, quick: bool,
+          workloads: Optional[str], seed: int, hardening: str, heap_kib: str, quick: bool,
           samples: int, accel: str, workers: Optional[int],
           stall_seconds: Optional[float]) -> Request:
     """Turn what the command line says into a request.
@@ -266,6 +244,7 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
         strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),
         traces=trace.read_all(_chosen_traces(traces, workloads)),
         workloads=_chosen_workloads(traces, workloads, quick), seed=seed,
+        hardening=heaps.chosen_levels(hardening),
         operations_limit=QUICK_OPERATIONS if quick else None, samples=samples, accel=accel,
         workers=workers or len(os.sched_getaffinity(0)), stall_seconds=stall_seconds)
 
@@ -289,8 +268,9 @@ def chosen_heaps(text: Optional[str], known: Sequence[str], peers: Sequence[str]
     chosen = [name.strip() for name in text.split(",")] if text is not None else list(known)
     for name in chosen:
         if name not in known and name not in peers:
-            raise InputError(f"there is no strategy {name!r}; choose from: {', '.join(known)}; or,"
-                             f" of the peers: {', '.join(peers)}")
+            others = f"; or, of the peers: {', '.join(peers)}" if peers else ""
+            raise InputError(f"there is no strategy {name!r}; choose from: {', '.join(known)}"
+                             f"{others}")
     return list(dict.fromkeys([*chosen, *(peers if with_peers else ())]))
 
 
@@ -300,6 +280,17 @@ class Gate:
 
     path: Path
     tolerance: Fraction
+
+
+def _built(request: Request, say: Callable[[str], None]) -> dict[str, Build]:
+    """The programs that a comparison needs, by hardening level."""
+    with_peers = not set(known_peers()).isdisjoint(request.strategies)
+    builds = {level: Build(request.heap_kib, with_peers=with_peers, hardening=level)
+              for level in request.hardening}
+    for build in builds.values():
+        build.prepare([name for strategy in request.strategies
+                       for name in (f"los-{strategy}.elf", f"host-{strategy}")], say)
+    return builds
 
 
 def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
@@ -315,27 +306,26 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
     def say(text: str) -> None:
         console.print(f"heaplab: {text}", markup=False, highlight=False, soft_wrap=True)
 
-    build = Build(request.heap_kib,
-                  with_peers=not set(known_peers()).isdisjoint(request.strategies))
-    build.prepare([name for strategy in request.strategies
-                   for name in (f"los-{strategy}.elf", f"host-{strategy}")], say)
+    builds = _built(request, say)
     directory = lab_root() / "traces"
     request = replace(request, traces=[*request.traces, *workload.make(
         request.workloads, seed=request.seed, heap_kib=request.heap_kib,
         operations_limit=request.operations_limit,
-        program=build.program(f"host-{request.strategies[0]}"), directory=directory)])
+        program=builds[request.hardening[0]].program(f"host-{request.strategies[0]}"),
+        directory=directory)])
     if gate and old:
         baseline.check(gate.path, old, _settings(request),
                        {one.name: one.sha256 for one in request.traces})
-    measurement = Measurement(request, build, directory)
-    say(f"{len(request.strategies)} strategies on {_number_of(request)}, {request.heap_kib}"
+    measurement = Measurement(request, builds, directory)
+    say(f"{len(request.heaps)} heaps on {_number_of(request)}, {request.heap_kib}"
         f" KiB: {measurement.plan.total} jobs on {request.workers} cores")
     with Board(console, request.workers) as board:
         process.wait_for(
             carry_out(measurement.plan, request.workers, measurement.perform, board))
     document = results.document(
-        settings=_settings(request), build={strategy: build.provenance(strategy)
-                                            for strategy in sorted(request.strategies)},
+        settings=_settings(request),
+        build={heap.name: builds[heap.hardening].provenance(heap.strategy)
+               for heap in sorted(request.heaps, key=lambda heap: heap.name)},
         traces=request.traces, records=measurement.records(),
         host=results.host(request.accel, _qemu_version(),
                           {str(job): seconds for job, seconds
@@ -363,6 +353,7 @@ def _settings(request: Request) -> dict[str, Any]:
         "traces": [one.name for one in request.traces if one.seed is None],
         "workloads": list(request.workloads),
         "seed": request.seed if request.workloads else None,
+        "hardening": list(request.hardening),
         "heap_kib": request.heap_kib,
         "operations_limit": request.operations_limit,
         "unit": request.unit,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What can go wrong, each with the exit status of the command that meets it."""
 
-from typing import Sequence
+from typing import Callable, Sequence
 
 
 class LabError(Exception):
@@ -33,3 +33,16 @@ class Interrupted(Exception):
     def __init__(self, signum: int) -> None:
         super().__init__(f"signal {signum}")
         self.status = 128 + signum
+
+
+def status_of(work: Callable[[], int], say: Callable[[str], None] = print) -> int:
+    """The exit status of a program of its own that does `work`; an error is one line and a log."""
+    try:
+        return work()
+    except LabError as error:
+        say(f"error: {error.message}")
+        for line in error.log:
+            say(f"    {line}")
+        return error.status
+    except Interrupted as stop:
+        return stop.status

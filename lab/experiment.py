@@ -17,8 +17,8 @@ from typing import Any, Callable, Iterable, Mapping, Optional, Protocol, Sequenc
 
 from lab import cachegrind, process, qemu, results, trace
 from lab.build import Build
-from lab.compare import Answer
 from lab.errors import RunError
+from lab.reply import Answer
 from lab.schedule import Job, Plan
 from lab.trace import Trace
 
@@ -30,10 +30,13 @@ PROCESSOR = "processor"
 """The Linux process with the processor's own clock; its costs differ from run to run."""
 CACHEGRIND = "cachegrind"
 """The Linux process in valgrind's cachegrind, which simulates a cache."""
+SIMULATION = "simulation"
+"""The program host-papers (papers/): heaps of any size, with their steps counted. The words begin
+with the name of what it is to do."""
 LAB = "lab"
 """Nothing is run: the lab computes the answer from a trace."""
 
-REPEATABLE = (KERNEL, HOST, LAB)
+REPEATABLE = (KERNEL, HOST, SIMULATION, LAB)
 """Machines on which two runs give the same record, to the last digit."""
 
 STALL_SECONDS = 120.0
@@ -64,7 +67,7 @@ class Experiment:
     machine: str
     strategy: str
     words: str = ""
-    """What follows `run=`, and the other words of docs/runner.md."""
+    """What it is told: the words of docs/runner.md, or those of papers/experiment.h."""
     heap_kib: int = 1024
     hardening: str = "off"
     locking: str = "none"
@@ -96,6 +99,8 @@ class Experiment:
         """The program that carries it out; None if there is none."""
         if self.machine == LAB:
             return None
+        if self.machine == SIMULATION:
+            return "host-papers"
         return f"los-{self.strategy}.elf" if self.machine == KERNEL else f"host-{self.strategy}"
 
     @property
@@ -103,7 +108,7 @@ class Experiment:
         """What it is about, for a person who waits."""
         words = dict(word.partition("=")[::2] for word in self.words.split())
         name = words.get("workload") or words.get("experiment") or \
-            (self.trace.name if self.trace else "")
+            (self.trace.name if self.trace else "") or self.words.partition(" ")[0]
         return name + (f" at {self.heap_kib} KiB" if self.heap_kib != 1024 else "")
 
 
@@ -212,6 +217,7 @@ class Laboratory:
         place = self._scratch / f"{abs(hash(one.key))}"
         command = [str(self._programs.program(one)), *one.words.split(), f"kib={one.heap_kib}"]
         command += ["unit=cycles"] if one.machine == PROCESSOR else []
+        command += [f"strategy={one.strategy}"] if one.machine == SIMULATION else []
         command += [str(self._files[one.trace.name])] if one.trace else []
         command += [f"placements={place}"] if one.digest else []
         if one.machine == CACHEGRIND:

@@ -8,7 +8,7 @@ as well, so that a grey print still reads.
 from __future__ import annotations
 
 import io
-from typing import Any, ContextManager, Iterator, Sequence
+from typing import Any, ContextManager, Iterator, Optional, Sequence
 
 import matplotlib
 from matplotlib.artist import Artist
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from lab import heaps
 from lab.portrait import STATES, pixels
 from lab.results import Document, Record, main_traces, sampled_traces, total_bytes
 from lab.table import ordered
@@ -27,7 +28,7 @@ GREY = "#777777"
 
 WIDTH_INCHES = 4.6
 _ROW_INCHES = 0.27
-_POINTS = 128
+POINTS = 128
 """Samples that a panel of one and a half inches shows."""
 _STYLE = {
     "svg.hashsalt": "los-heap-lab",
@@ -60,32 +61,42 @@ def svg(figure: Figure) -> str:
 
 
 def _panels(document: Document, traces: Sequence[str], extra_inches: float) -> tuple[Figure, Any]:
-    """A figure with a panel for each of `traces`, each with a row for each strategy."""
-    rows = len(document["settings"]["strategies"])
+    """A figure with a panel for each of `traces`, each with a row for each heap."""
+    rows = len(heaps.all_of(document["settings"]))
     height = len(traces) * (0.45 + rows * _ROW_INCHES) + extra_inches
     figure = Figure(figsize=(WIDTH_INCHES, height))
     return figure, figure.subplots(len(traces), 1, sharex=True, squeeze=False)[:, 0]
 
 
 def _name_rows(axes: Axes, records: Sequence[Record]) -> None:
-    axes.set_yticks(range(len(records)), [one["strategy"] for one in records])
+    axes.set_yticks(range(len(records)), [heaps.of(one).name for one in records])
     axes.set_ylim(len(records) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
 
 
-def cost(document: Document) -> str:
-    """Cost per operation: mean, p99.9 and max of every strategy on every trace."""
+def cost(document: Document, traces: Optional[Sequence[str]] = None) -> str:
+    """Cost per operation: mean, p99.9 and max of every heap on every trace, or on these; the axis
+    is the same for any choice of traces."""
     with style():
-        traces = main_traces(document)
+        traces = traces or main_traces(document)
         figure, panels = _panels(document, traces, 0.75)
         for axes, trace in zip(panels, traces):
             _cost_panel(axes, trace, ordered(document, trace))
         panels[-1].set_xscale("log")
+        panels[-1].set_xlim(*_cost_limits(document))
         panels[-1].xaxis.set_major_formatter(FuncFormatter(power))
         panels[-1].set_xlabel(f"{document['settings']['unit']} per operation (logarithmic)")
         _legend_above(panels[0], entries=3)
         return svg(figure)
+
+
+def _cost_limits(document: Document) -> tuple[float, float]:
+    """From a bit below the least cost to a bit above the greatest."""
+    costs = [one["cost"] for one in document["records"]
+             if one["trace"] in main_traces(document) and one["cost"]["operations"]]
+    return (min((one["mean"] for one in costs), default=1) / 1.5 or 0.1,
+            max((one["max"] for one in costs), default=10) * 1.5 or 1)
 
 
 def _legend_above(axes: Axes, entries: int) -> None:
@@ -117,14 +128,15 @@ def power(value: float, _: object) -> str:
 
 
 def _matrix(document: Document) -> tuple[Figure, Iterator[tuple[Axes, Record]]]:
-    """A figure with a row of panels for each strategy and a column for each trace that was
+    """A figure with a row of panels for each heap and a column for each trace that was
     sampled, and those panels with their records."""
-    strategies, traces = document["settings"]["strategies"], sampled_traces(document)
-    figure = Figure(figsize=(1 + 1.6 * len(traces), 0.7 + 0.85 * len(strategies)))
-    panels = figure.subplots(len(strategies), len(traces), sharex="col", sharey=True,
+    names = [heap.name for heap in heaps.all_of(document["settings"])]
+    traces = sampled_traces(document)
+    figure = Figure(figsize=(1 + 1.6 * len(traces), 0.7 + 0.85 * len(names)))
+    panels = figure.subplots(len(names), len(traces), sharex="col", sharey=True,
                              squeeze=False, gridspec_kw={"wspace": 0.03, "hspace": 0.03})
-    for axes, strategy in zip(panels[:, 0], strategies):
-        axes.set_ylabel(strategy, rotation="horizontal", ha="right", va="center",
+    for axes, name in zip(panels[:, 0], names):
+        axes.set_ylabel(name, rotation="horizontal", ha="right", va="center",
                         fontweight="bold")
     for axes, trace in zip(panels[0], traces):
         axes.set_title(trace, loc="center")
@@ -136,11 +148,12 @@ def _matrix(document: Document) -> tuple[Figure, Iterator[tuple[Axes, Record]]]:
                     for axes, one in zip(column, ordered(document, trace)))
 
 
-def _legend_on_top(figure: Figure, handles: Sequence[Artist]) -> None:
+def legend_on_top(figure: Figure, handles: Sequence[Artist], columns: int = 0) -> None:
     """A legend above all panels, in a strip of its own."""
-    strip = 0.3 / figure.get_figheight()
+    columns = columns or len(handles)
+    strip = (0.1 + 0.2 * -(-len(handles) // columns)) / figure.get_figheight()
     figure.get_layout_engine().set(rect=(0, 0, 1, 1 - strip))
-    figure.legend(handles=handles, loc="upper right", ncol=len(handles), borderaxespad=0.2,
+    figure.legend(handles=handles, loc="upper right", ncol=columns, borderaxespad=0.2,
                   handlelength=1.2, handletextpad=0.5, columnspacing=1.2)
 
 
@@ -149,7 +162,7 @@ def holes(document: Document) -> str:
     with style():
         figure, panels = _matrix(document)
         for axes, one in panels:
-            step = -(-len(one["series"]["operation"]) // _POINTS)
+            step = -(-len(one["series"]["operation"]) // POINTS)
             operations, free, largest = (one["series"][name][::step]
                                          for name in ("operation", "free", "largest"))
             axes.fill([operations[0], *operations, operations[-1]],
@@ -160,7 +173,7 @@ def holes(document: Document) -> str:
             axes.margins(x=0)
             axes.yaxis.set_major_locator(MaxNLocator(3))
             axes.set_ylim(bottom=0)
-        _legend_on_top(figure, figure.axes[0].get_legend_handles_labels()[0])
+        legend_on_top(figure, figure.axes[0].get_legend_handles_labels()[0])
         return svg(figure)
 
 
@@ -168,18 +181,28 @@ def portraits(document: Document) -> str:
     """What each heap looks like over time, a panel for each strategy and trace."""
     with style():
         figure, panels = _matrix(document)
-        colours = ListedColormap([state.colour for state in STATES])
         for axes, one in panels:
-            rows = [list(row) for row in pixels(one)]
-            operations, total_kib = one["series"]["operation"], total_bytes(one["heap_kib"]) / 1024
-            axes.imshow(rows, cmap=colours, vmin=0, vmax=len(STATES) - 1, aspect="auto",
-                        interpolation="nearest", interpolation_stage="rgba",
-                        extent=(operations[0], operations[-1], total_kib, 0))
-            axes.grid(visible=False)
+            draw_portrait(axes, one)
             axes.yaxis.set_major_locator(MaxNLocator(3))
-        _legend_on_top(figure, [Patch(facecolor=state.colour, edgecolor=GREY, linewidth=0.5,
-                                      label=state.title) for state in STATES])
+        legend_on_top(figure, portrait_legend())
         return svg(figure)
+
+
+def draw_portrait(axes: Axes, one: Record) -> None:
+    """Draw a heap, time across and addresses down."""
+    rows = [list(row) for row in pixels(one)]
+    operations, total_kib = one["series"]["operation"], total_bytes(one["heap_kib"]) / 1024
+    axes.imshow(rows, cmap=ListedColormap([state.colour for state in STATES]), vmin=0,
+                vmax=len(STATES) - 1, aspect="auto", interpolation="nearest",
+                interpolation_stage="rgba",
+                extent=(operations[0], operations[-1], total_kib, 0))
+    axes.grid(visible=False)
+
+
+def portrait_legend() -> list[Artist]:
+    """What a portrait's colours mean."""
+    return [Patch(facecolor=state.colour, edgecolor=GREY, linewidth=0.5, label=state.title)
+            for state in STATES]
 
 
 def style() -> ContextManager[None]:

@@ -3,6 +3,7 @@
 
 A place for figures begins with the line `<!-- figures -->` and ends with the line
 `<!-- end of figures -->`. With `<!-- figures: TITLE, TITLE -->` only those tables go there.
+Goals have a place of their own (lab/goals.py).
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import re
 from pathlib import Path
 from typing import Optional, Sequence
 
-from lab import table
+from lab import goals, table
 from lab.errors import InputError
 from lab.results import Document
 
 _PLACE = re.compile(r"(?ms)^(<!-- figures(?:: ([^>\n]*))? -->)\n.*?^(<!-- end of figures -->)$")
+
+_GOALS = re.compile(r"(?ms)^(<!-- goals -->)\n.*?^(<!-- end of goals -->)$")
 
 
 def _table(one: table.Table) -> str:
@@ -61,4 +64,8 @@ def text_for(path: Path, document: Document) -> str:
         titles = [title.strip() for title in found[2].split(",")] if found[2] else None
         return f"{found[1]}\n{figures(document, titles)}\n{found[3]}"
 
-    return _PLACE.sub(place, text)
+    text = _PLACE.sub(place, text)
+    reached = goals.table(document)
+    if not reached:
+        return text
+    return _GOALS.sub(lambda found: f"{found[1]}\n{reached}\n{found[2]}", text)

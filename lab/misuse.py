@@ -24,8 +24,8 @@ from typing import Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from lab import ROOT, build, results
 from lab.errors import InputError, LabError, RunError
+from lab.heaps import LEVELS
 
-LEVELS = ("off", "check", "redzone", "full")
 TABLE = ROOT / "tests" / "misuse.txt"
 DOCUMENT = ROOT / "docs" / "misuse.md"
 

@@ -58,6 +58,7 @@ def next_steps(name: str) -> str:
   its opening comment says what each part is to tell; mm/heap_strategy.h is the contract.
 meson_options.txt knows it: it is built, tested and compared like every other.
 
-  ./heaplab test --suite {name}                         is it right?
+  ./heaplab grade {name}                                is it correct, and what is it worth?
+  ./heaplab test --suite {name}                         its tests, one by one
   ./heaplab compare --strategies {name},bitmap,tlsf     how good is it?
   tests/{name}-cases.c                                  its own cases, if it needs some"""

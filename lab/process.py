@@ -16,10 +16,11 @@ import ctypes
 import os
 import resource
 import signal
+import subprocess
 import time
 from asyncio.subprocess import Process
 from dataclasses import dataclass
-from typing import (Any, Awaitable, Callable, Coroutine, Iterator, Mapping, Optional, Sequence,
+from typing import (IO, Any, Awaitable, Callable, Coroutine, Iterator, Mapping, Optional, Sequence,
                     TypeVar)
 
 from lab.errors import Interrupted, RunError
@@ -169,6 +170,29 @@ async def run(command: Sequence[str], *,
     return Outcome(child.returncode, stopped, (*lines.tail, *complaints.tail))
 
 
+@contextlib.contextmanager
+def background(command: Sequence[str], *, stdin: Optional[int] = None,
+               stderr: Optional[IO[bytes]] = None,
+               own_session: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+    """A child that goes on by itself, its output where the lab's goes, until the body is left.
+
+    Without a session of its own it shares the lab's terminal: it may read, and Ctrl-C reaches it.
+    """
+    try:
+        child = subprocess.Popen(command, stdin=stdin, stderr=stderr,
+                                 start_new_session=own_session,
+                                 preexec_fn=_die_with(os.getpid(), None))
+    except OSError as error:
+        raise RunError(f"{command[0]} cannot be started: {error.strerror}") from error
+    try:
+        yield child
+    finally:
+        if own_session:
+            _kill_group(child)
+        child.kill()
+        child.wait()
+
+
 async def _started(starting: Coroutine[Any, Any, Process]) -> Process:
     """The child that `starting` starts.
 
@@ -200,7 +224,7 @@ async def _read(stream: asyncio.StreamReader, feed: Callable[[bytes], None]) -> 
         feed(chunk)
 
 
-def _kill_group(child: Process) -> None:
+def _kill_group(child: Process | subprocess.Popen[bytes]) -> None:
     """Kill the child and whatever it started that is still there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)

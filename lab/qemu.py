@@ -78,6 +78,8 @@ class Machine:
     """A terminal is at the serial port: Ctrl-A X ends QEMU there, and a reset starts it again."""
     debug_console: Optional[Path] = None
     """Where the bytes that the guest writes to port 0xE9 go."""
+    serial: Optional[Path] = None
+    """Where the first serial port goes; None: to standard output."""
 
     def title(self) -> str:
         """What messages call it."""
@@ -101,8 +103,7 @@ class Machine:
             "-smp", str(self.processors),
             "-accel", self.accel, *(["-cpu", cpu] if cpu else []),
             *(["-icount", "shift=0,sleep=off"] if self.count else []),
-            "-chardev", "stdio,id=serial0,signal=off" + (",mux=on" if self.for_a_person else ""),
-            "-serial", "chardev:serial0",
+            "-chardev", self._serial(), "-serial", "chardev:serial0",
             *(["-mon", "chardev=serial0"] if self.for_a_person else []),
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         ]
@@ -119,6 +120,12 @@ class Machine:
             command += ["-append", self.append] if self.append else []
             command += ["-initrd", str(self.module)] if self.module else []
         return command
+
+    def _serial(self) -> str:
+        """The character device behind the serial port."""
+        if self.serial:
+            return f"file,id=serial0,path={_escaped(self.serial)}"
+        return "stdio,id=serial0,signal=off" + (",mux=on" if self.for_a_person else "")
 
     def _flash(self, firmware: Firmware, scratch: Path) -> list[str]:
         for path in (firmware.code, firmware.variables):

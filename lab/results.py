@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
+from lab import heaps
 from lab.errors import InputError, RunError
 from lab.trace import Trace
 
@@ -175,8 +176,9 @@ def document(*, settings: Mapping[str, Any], build: Mapping[str, Any], traces: I
                     "ids": trace.ids, "operations": trace.operations,
                     "peak_requested_bytes": trace.peak_requested_bytes}
                    for trace in sorted(traces, key=lambda trace: trace.name)],
-        "records": sorted(records, key=lambda one: (one["strategy"], one["trace"],
-                                                    one["heap_kib"])),
+        "records": sorted(records, key=lambda one: (
+            one["strategy"], heaps.LEVELS.index(one["hardening"]), one["trace"],
+            one["heap_kib"])),
         "host": dict(host),
     }
 

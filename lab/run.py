@@ -18,6 +18,7 @@ from typing import Iterator, Optional, Sequence
 
 from lab import ROOT, build, qemu, trace
 from lab.errors import InputError, RunError
+from lab.options import Parser
 
 WINDOWS = ("gtk", "sdl")
 """QEMU's displays that open a window; Debian has them in packages of their own."""
@@ -81,3 +82,30 @@ def run(*, heap: str, traces: Optional[Sequence[str]], heap_kib: int, hardening:
     if status not in (0, qemu.STATUS_DONE):
         raise RunError(f"QEMU ended with status {status}")
     return 0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Boot a kernel to its shell, on this terminal."""
+    parser = Parser(prog="heaplab run", allow_abbrev=False,
+                    description="Boot a kernel to its shell on this terminal, by GRUB as on a PC;"
+                    " where there is a desktop, a window shows the heap live.")
+    parser.add_argument("--heap", default="bitmap", metavar="NAME",
+                        help="the strategy (default: %(default)s)")
+    parser.add_argument("--traces", nargs="+", metavar="FILE",
+                        help="traces for 'load', files or names of shipped ones (default: all"
+                        " shipped)")
+    parser.add_argument("--heap-kib", default="1024", metavar="N",
+                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
+    parser.add_argument("--hardening", choices=("off", "check", "redzone", "full"),
+                        default="check", help="what is done about misuse (default: check)")
+    parser.add_argument("--firmware", choices=("bios", "ovmf64", "ovmf32"), default="bios",
+                        help="what the machine starts with (default: bios)")
+    parser.add_argument("--display", default="auto", metavar="D",
+                        help="how QEMU shows the screen: its -display, such as gtk, vnc=:1, or none"
+                        " (default: a window, where there is a desktop)")
+    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
+                        help="what QEMU runs on (default: tcg)")
+    options = parser.parse_args(argv)
+    return run(heap=options.heap, traces=options.traces,
+               heap_kib=build.checked_heap_kib(options.heap_kib), hardening=options.hardening,
+               firmware=options.firmware, display=options.display, accel=options.accel)

@@ -12,10 +12,14 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from lab import heaps
 from lab.results import COSTS, FOOTPRINT_FIELDS, Document, Record, main_traces
 
 WIDTH = 100
 """Columns that a table takes at most."""
+
+_GAP = 2
+"""Between two columns."""
 
 BEST, WARNING = "*", "!"
 _STYLES = {BEST: "bold green", WARNING: "bold red"}
@@ -49,6 +53,8 @@ class Cell:
     text: str
     mark: str = ""
     """BEST, WARNING or nothing."""
+    value: Value = None
+    """The figure itself, for sorting."""
 
     @property
     def marked(self) -> str:
@@ -58,7 +64,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table: a row for each strategy."""
+    """A titled table: a row for each heap."""
 
     title: str
     note: str
@@ -104,6 +110,9 @@ FOOTPRINT_COLUMNS = (
     Column("kinitHeap", lambda row: row["init_cost"], _whole),
 )
 
+HARDENING_COLUMN = Column("hardening", _footprint("hardening_bytes"), _whole)
+"""Where anything is hardened."""
+
 
 def _failing_rows(column: Column, rows: Sequence[Row]) -> set[int]:
     """The rows with more failures than the least."""
@@ -128,8 +137,9 @@ def _best_rows(column: Column, rows: Sequence[Row]) -> set[int]:
 def _table(title: str, note: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
     marks = [_marks(column, rows) for column in columns]
     return Table(title, note, ["strategy", *(column.title for column in columns)], [
-        (row["strategy"], [Cell(column.written(column.value(row)), marked[index])
-                           for column, marked in zip(columns, marks)])
+        (heaps.of(row).name, [
+            Cell(column.written(column.value(row)), marked[index], column.value(row))
+            for column, marked in zip(columns, marks)])
         for index, row in enumerate(rows)])
 
 
@@ -144,10 +154,10 @@ def _marks(column: Column, rows: Sequence[Row]) -> list[str]:
 
 
 def ordered(document: Document, trace: str) -> list[Record]:
-    """The records of one trace, in the order in which the strategies were asked for."""
-    order = {name: place for place, name in enumerate(document["settings"]["strategies"])}
+    """The records of one trace, in the order in which the heaps are shown."""
+    order = {heap: place for place, heap in enumerate(heaps.all_of(document["settings"]))}
     return sorted((one for one in document["records"] if one["trace"] == trace),
-                  key=lambda one: order[one["strategy"]])
+                  key=lambda one: order[heaps.of(one)])
 
 
 def _total_cost(records: Sequence[Record], kind: str) -> dict[str, Value]:
@@ -159,18 +169,19 @@ def _total_cost(records: Sequence[Record], kind: str) -> dict[str, Value]:
 
 
 def totals(document: Document) -> list[Row]:
-    """A row for each strategy over all traces: mean of all operations, worst of the extremes.
+    """A row for each heap over all traces: mean of all operations, worst of the extremes.
 
     Synthetic workloads count only where there are no traces.
     """
     names = main_traces(document)
     rows: list[Row] = []
-    for strategy in document["settings"]["strategies"]:
+    for heap in heaps.all_of(document["settings"]):
         records = [one for one in document["records"]
-                   if one["strategy"] == strategy and one["trace"] in names]
+                   if heaps.of(one) == heap and one["trace"] in names]
         tight = [one["tightness"] for one in records]
         rows.append({
-            "strategy": strategy,
+            "strategy": heap.strategy,
+            "hardening": heap.hardening,
             **{kind: _total_cost(records, kind) for kind in COSTS},
             "tightness": None if None in tight else sum(tight) / len(tight),
             "failures": sum(one["failures"] for one in records),
@@ -202,9 +213,9 @@ def _workload_tables(document: Document) -> list[Table]:
     """One figure a table, a workload a column."""
     workloads = document["settings"]["workloads"]
     rows: list[Row] = [
-        {"strategy": strategy, **{one["trace"]: one for one in document["records"]
-                                  if one["strategy"] == strategy}}
-        for strategy in document["settings"]["strategies"]]
+        {"strategy": heap.strategy, "hardening": heap.hardening,
+         **{one["trace"]: one for one in document["records"] if heaps.of(one) == heap}}
+        for heap in heaps.all_of(document["settings"])]
     held = [name for name in workloads if not name.startswith("fill-")]
     made = []
     for first in range(0, len(held), WORKLOADS_A_TABLE):
@@ -233,8 +244,37 @@ def _workload_tables(document: Document) -> list[Table]:
     return made
 
 
+def _added(column: Column) -> Column:
+    """How much more a figure is than it is at the least level."""
+    def value(row: Row) -> Value:
+        now, before = column.value(row), column.value(row["least"])
+        return None if now is None or before is None else now - before
+
+    def written(more: Value) -> str:
+        return "-" if more is None else ("+" if more > 0 else "") + column.written(more)
+
+    return Column(column.title, value, written, best=None)
+
+
+ADDED_COLUMNS = tuple(
+    _added(column) for column in (*COST_COLUMNS, *FOOTPRINT_COLUMNS, HARDENING_COLUMN)
+    if column.title in ("mean", "max", "kmalloc", "kfree", "tightness", ".text", "hardening"))
+"""As many as fit."""
+
+
+def _hardening_table(document: Document, overall: Sequence[Row]) -> Table:
+    """What each level adds to the least of them."""
+    least = {row["strategy"]: row for row in reversed(overall)}
+    level = document["settings"]["hardening"][0]
+    return _table(f"what hardening adds to {level}", "to the figures above; hardening: bytes of"
+                  " memory for its own records", ADDED_COLUMNS,
+                  [{**row, "least": least[row["strategy"]]} for row in overall
+                   if row["hardening"] != level])
+
+
 def tables(document: Document) -> list[Table]:
-    """All tables of a document: one for each trace, the totals, the workloads, the footprint."""
+    """All tables of a document: one for each trace, the totals, the workloads, the footprint,
+    and what hardening costs."""
     made = []
     for trace in document["settings"]["traces"]:
         records = ordered(document, trace)
@@ -247,10 +287,13 @@ def tables(document: Document) -> list[Table]:
         made.append(_table("all traces", "mean over all operations and mean tightness;"
                            " the worst p99.9 and max; all failures", COST_COLUMNS, overall))
     made += _workload_tables(document)
+    levels = document["settings"]["hardening"]
     made.append(_table(
         "footprint", "side array: bytes of its region that the empty heap keeps; deepest stack of"
-        f" any operation; cost of kinitHeap in {document['settings']['unit']}", FOOTPRINT_COLUMNS,
-        overall))
+        f" any operation; cost of kinitHeap in {document['settings']['unit']}",
+        FOOTPRINT_COLUMNS + ((HARDENING_COLUMN,) if levels != [heaps.OFF] else ()), overall))
+    if len(levels) > 1:
+        made.append(_hardening_table(document, overall))
     return made
 
 
@@ -262,7 +305,7 @@ def legend(document: Document) -> list[str]:
         f"Costs in {settings['unit']} per operation, of kmalloc, krealloc and kfree together"
         " unless a column says otherwise.",
         f"Heap: {settings['heap_kib']:,} KiB, side array on top; hardening"
-        f" {first['hardening']}, locking {first['locking']}.",
+        f" {', '.join(settings['hardening'])}, locking {first['locking']}.",
         "Tightness: most bytes requested at once / smallest total memory in which the trace runs"
         " without a failure (1 is perfect).",
         "Failures: requests that got NULL.",
@@ -300,7 +343,7 @@ def _widths(same: Sequence[Table]) -> list[int]:
 
 
 def show(document: Document, file: TextIO) -> None:
-    """Print all tables and their legend to `file`, at most WIDTH columns wide.
+    """Print all tables and their legend to `file`, WIDTH columns wide unless figures are too long.
 
     A terminal that is narrower wraps lines, but no figure is cut.
     """
@@ -310,7 +353,10 @@ def show(document: Document, file: TextIO) -> None:
         alike = [other for other in made if other.columns == table.columns]
         console.print()
         console.print(Text.assemble((table.title, "bold"), f": {table.note}"))
-        console.print(_rich(table, _widths(alike)))
+        widths = _widths(alike)
+        console.width = max(WIDTH, sum(width + _GAP for width in widths))
+        console.print(_rich(table, widths))
+        console.width = WIDTH
     console.print()
     for sentence in legend(document):
         for line in textwrap.wrap(sentence, console.width):

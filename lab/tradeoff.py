@@ -14,7 +14,7 @@ from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
-from lab import table
+from lab import heaps, table
 from lab.figures import BLUE, GREY, VERMILION, WIDTH_INCHES, power, style, svg
 from lab.results import Document
 
@@ -35,7 +35,7 @@ def points(document: Document) -> list[Point]:
     """The heaps that have a place: with a cost, and with a heap size in which every trace fits."""
     rows = table.totals(document)
     least = min(row["failures"] for row in rows)
-    return [Point(row["strategy"], row["cost"]["mean"], row["cost"]["max"], row["tightness"],
+    return [Point(heaps.of(row).name, row["cost"]["mean"], row["cost"]["max"], row["tightness"],
                   row["failures"] == least)
             for row in rows if row["cost"]["mean"] and row["tightness"] is not None]
 

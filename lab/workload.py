@@ -19,8 +19,9 @@ from lab.trace import Trace
 
 FORMS = ("churn-MIX[-PERCENT]", "fifo-MIX[-PERCENT]", "lifo-MIX[-PERCENT]", "ramp-MIX[-PERCENT]",
          "fill-MIX", "fixed-MIX-BLOCKS", "fixedfifo-MIX-BLOCKS", "fixedlifo-MIX-BLOCKS",
-         "knuth-MIX-LIFETIME", "alloctest[-SLOTS]", "mstress[-BLOCKS]", "rptest[-SLOTS]",
-         "holes-HOLES", "tlsf-TEST", "bestfit-SIZE-ROUNDS", "robson-LOG2-UNITS")
+         "knuth-MIX-LIFETIME", "queue-MIX[-PERCENT]", "alloctest[-SLOTS]", "mstress[-BLOCKS]",
+         "rptest[-SLOTS]", "holes-HOLES", "tlsf-TEST", "bestfit-SIZE-ROUNDS",
+         "hoard-BLOCKS[-BYTES]", "robson-LOG2-UNITS")
 """What names look like; words in capitals but MIX and PERCENT are numbers above 0."""
 MIXES = ("kernel", "small", "uniform", "power", "large", "words", "eight", "s1", "s2", "s3",
          "larson", "halving")
@@ -43,6 +44,11 @@ def _pattern(form: str) -> str:
 
 
 _NAME = re.compile("|".join(map(_pattern, FORMS)), re.ASCII)
+
+
+def is_name(text: str) -> bool:
+    """Whether a kernel would know a workload of this name."""
+    return _NAME.fullmatch(text) is not None
 
 
 def chosen(text: str) -> list[str]:

@@ -24,6 +24,10 @@
  * kmalloc and kfree are cut in two. The quick halves serve what the cache, a hole of
  * exactly the right length or the bump region can serve, and touch three registers.
  *
+ * The hole made last is left open: it is a hole in the map, but in no bin until another is
+ * made, or one is looked for. Blocks that were allocated one after another are often freed
+ * so, and all but one of them become part of a hole without its changing bins.
+ *
  * Layout. Live blocks are all payload. For free ones and the map see the headers; the
  * region, with the granules that no block gets:
  *
@@ -35,30 +39,33 @@
  *   I1: blocks follow one another from the first granule to the fence
  *   I2: a hole ends where its last bit and both its words say
  *   I3: no two holes are neighbours
- *   I4: every hole is in the bin of its length, once, and leads back to its link
+ *   I4: every hole but the open one is in the bin of its length, once, and leads to its link
  *   I5: a bin's bit is set iff it has a hole, a word's iff one of its bits is
  *   I6: cap - room blocks are cached, live in the map, each in the list of its length
  *   I7: the bump region has its first bit and no other
- *   I8: cap is what the longest hole's bin allows
+ *   I8: cap is what the longest hole's bin allows, or less while a hole is open
  *   J: the longest hole has 4 KiB for each cached block, and 16 KiB more
  *
- * J holds because, with H the longest hole's bytes and c > 0 blocks cached, every step
- * keeps 4096 c <= H - 16384. A block is cached only while c < cap, and cap is computed from
- * a lower bound of H. Merging lengthens holes. A cached block handed out makes c less.
+ * J holds because, with H the longest hole's bytes and c > 0 blocks cached, the bump region
+ * among them, every step keeps 4096 c <= H - 16384. A block is cached only while c < cap,
+ * and cap <= H / 4096 - 5. Merging lengthens holes. A cached block handed out makes c less.
  * Holes up to 4 KiB are not the longest, since that has 20 KiB. Who takes b bytes from a
  * longer one makes H less by b at most, and evicts a block for each 4 KiB begun of b, or
- * until c <= cap. The bump region takes 4 KiB and caches one block, but only with room for
- * four. Aligned requests, which can halve a hole, evict until c <= cap.
+ * until c <= cap + 1. A bump region takes 4 KiB or a short hole and counts for one more, but
+ * c < cap before. Aligned requests, which can halve a hole, evict until c <= cap + 1.
  *
- * Cost, in the kernel, on an i686, in instructions. kfree: a cached block 27; at most two
- * neighbours taken out, one hole put in, the cap set anew, and one exchange: below 310. A
- * request up to 4 KiB: 21 from the cache; else two counts of zeros, one hole taken and
- * one put back, and one eviction at most: below 400. It meets no other, since by J
- * nothing is cached when there is no hole of 4 KiB. A longer one looks at 8 holes and
- * evicts one block for each 4 KiB begun: below 210 each. If there is no hole in a bin
- * above its own, it looks at every hole in that, 10 each, and thrice if none serves; that
- * is the one cost that what others did decides. usable: constant. resize: as a free and a long request. walk and
- * check: linear in the blocks, walk times the length of a cache list.
+ * Cost, in the kernel, on an i686, in instructions. kfree: 27 into the cache, 52 for a block
+ * that merges with nothing; else 40 to find out, and 150 at most to take two holes out and
+ * put the one that was open in, with a new cap; 60 more if that is done for another block,
+ * in exchange: below 310. A request up to 4 KiB: 21 from the cache; else at most 220 to put
+ * the open hole in, to find one by two counts of zeros, to take it out and put its rest back,
+ * and 160 for one eviction: below 400. It never has to merge more, since by J nothing is
+ * cached when there is no hole of 4 KiB. A longer one looks at 8 holes and evicts one block
+ * for each 4 KiB begun, at less than 210 each. If there is no hole in a bin above its own, it
+ * looks at every hole in that, 10 each, and twice if none serves; that is the one cost that
+ * what others did decides. A test holds kmalloc and kfree to these bounds, on all traces and against a workload made to
+ * break them. usable: constant. resize: as a free and a long request. walk and check: linear
+ * in the blocks, walk times the length of a cache list.
  * Fragmentation: a request is lost only if, with nothing cached, every hole is shorter; so
  * with at most m live blocks of M bytes together, none above n, M + (m + 1) * n bytes are
  * always enough, as for every best fit (Robson, Computer Journal 20, 1977, shows that it
@@ -71,6 +78,7 @@
  * instructions on memory are slow, if time counts and not instructions.
  */
 #include "boundary_map_check.h"
+#include "boundary_map_rare.h"
 
 static void boundary_map_init(const struct heap *heap)
 {
@@ -86,61 +94,65 @@ static void boundary_map_init(const struct heap *heap)
 
 /* --- allocation --------------------------------------------------------------------- */
 
-/* The first granules of a long hole; or of the bump region, for which it gives 4 KiB. */
-HOT void *take_from_long(const struct heap *heap, uint32_t bin, struct hole *hole,
-                         uint32_t granules)
+/*
+ * The first granules of a long hole, up to 4 KiB; or of the bump region, for which it gives
+ * 4 KiB.
+ */
+HOT void *take_from_long(const struct heap *heap, uint32_t found, uint32_t granules)
 {
     struct boundary_map *state = state_of(heap);
+    struct hole *hole = state->holes.bins[found];
     uint32_t granule = map_granule_of(heap, hole);
     if (bump_may_begin(state, granules) && hole->granules >= granules + BUMP_HOLE_GRANULES) {
-        cut_long(heap, bin, hole, BUMP_GRANULES);
+        cut_long(heap, found, BUMP_GRANULES);
         bump_begin(heap, granule, BUMP_GRANULES);
         return bump_take(heap, granules);
     }
-    granules = cut_long(heap, bin, hole, granules);
+    granules = cut_long(heap, found, granules);
     map_write_length(heap, granule, granules);
-    if (cache_room(state) < 0)
-        cache_drain(heap, (granules - 1) / PAGE_GRANULES + 1);
+    if (cache_is_over(state))
+        cache_evict(heap);
     return hole;
 }
 
 /* Makes the first granules of a hole of that bin, up to 4 KiB, the caller's. */
 HOT void *take_from_short(const struct heap *heap, uint32_t found, uint32_t granules)
 {
-    struct hole *hole = bin_pop(&state_of(heap)->holes, found);
+    struct boundary_map *state = state_of(heap);
+    struct hole *hole = bin_pop(&state->holes, found);
     uint32_t granule = map_granule_of(heap, hole);
+    if (bump_may_begin(state, granules) && found >= granules + state->bump_granules + 1) {
+        map_clear(heap, granule + 1);
+        map_clear(heap, granule + found);
+        bump_begin(heap, granule, found + 1);
+        return bump_take(heap, granules);
+    }
     granules = cut(heap, granule, found + 1, granules);
     map_write_length(heap, granule, granules);
     return hole;
 }
 
-/* When no hole is long enough: merges what is cached, and then the bump region, too. */
-COLD void *alloc_at_last(const struct heap *heap, uint32_t granules)
+/* More than 4 KiB. When no hole is long enough, merges what is cached. */
+COLD void *alloc_long(const struct heap *heap, uint32_t size)
 {
     struct boundary_map *state = state_of(heap);
-    cache_empty(heap);
+    if (size > heap->region.arena_bytes)
+        return NULL;
+    uint32_t granules = map_granules_for(size);
+    settle(state);
     struct hole *hole = hole_find(&state->holes, granules);
-    if (hole == NULL) {
-        bump_end(heap);
+    if (hole == NULL && !cache_is_empty(state)) {
+        cache_empty(heap);
         hole = hole_find(&state->holes, granules);
     }
     if (hole == NULL)
         return NULL;
-    uint32_t bin = bin_of(hole->granules);
-    if (bin >= EXACT_BINS)
-        return take_from_long(heap, bin, hole, granules);
-    return take_from_short(heap, bin, granules);
-}
-
-COLD void *alloc_long(const struct heap *heap, uint32_t size)
-{
-    if (size > heap->region.arena_bytes)
-        return NULL;
-    uint32_t granules = map_granules_for(size);
-    struct hole *hole = hole_find(&state_of(heap)->holes, granules);
-    if (hole == NULL)
-        return alloc_at_last(heap, granules);
-    return take_from_long(heap, bin_of(hole->granules), hole, granules);
+    uint32_t granule = map_granule_of(heap, hole);
+    hole_unlink(&state->holes, hole);
+    granules = cut_coldly(heap, granule, hole->granules, granules);
+    map_write_length(heap, granule, granules);
+    cache_drain(heap, granules);
+    return hole;
 }
 
 /* A cached block of that length, or a granule longer; a hole of it; the bump region. */
@@ -177,11 +189,12 @@ HOT void *boundary_map_slow_alloc(const struct heap *heap, uint32_t size)
     uint32_t near = cache_near(state, granules - 1);
     if (near != NO_BIN)
         return cache_pop(state, near);
+    settle(state);
     uint32_t found = list_from(&state->holes.filled, granules - 1);
     if (found == NO_BIN)
-        return alloc_at_last(heap, granules);
+        return NULL;
     if (found >= EXACT_BINS)
-        return take_from_long(heap, found, state->holes.bins[found], granules);
+        return take_from_long(heap, found, granules);
     return take_from_short(heap, found, granules);
 }
 
@@ -189,59 +202,6 @@ COLD void *alloc_in_turn(const struct heap *heap, uint32_t size)
 {
     void *block = boundary_map_quick_alloc(heap, size);
     return block != NULL ? block : boundary_map_slow_alloc(heap, size);
-}
-
-/* --- allocation at an alignment ----------------------------------------------------- */
-
-/* How many granules of a hole are skipped for the alignment: none, or a hole's length. */
-static uint32_t aligned_gap(const struct hole *hole, uint32_t align)
-{
-    uint32_t gap = (uint32_t)(-(uintptr_t)hole & (align - 1)) / MAP_GRANULE_BYTES;
-    return gap > 0 && gap < MIN_GRANULES ? gap + align / MAP_GRANULE_BYTES : gap;
-}
-
-/* Returns: any hole with room for that many granules at a multiple of align, or NULL. */
-static struct hole *aligned_find(const struct holes *holes, uint32_t granules, uint32_t align)
-{
-    uint32_t bin = list_from(&holes->filled, bin_of(granules));
-    while (bin != NO_BIN) {
-        for (struct hole *hole = holes->bins[bin]; hole != NULL; hole = hole->next)
-            if (hole->granules >= granules + aligned_gap(hole, align))
-                return hole;
-        bin = bin + 1 < BINS ? list_from(&holes->filled, bin + 1) : NO_BIN;
-    }
-    return NULL;
-}
-
-COLD void *alloc_aligned(const struct heap *heap, uint32_t size, uint32_t align)
-{
-    struct boundary_map *state = state_of(heap);
-    if (size > heap->region.arena_bytes || align > heap->region.arena_bytes)
-        return NULL;
-    uint32_t granules = map_granules_for(size);
-    struct hole *hole = aligned_find(&state->holes, granules, align);
-    if (hole == NULL) {
-        cache_empty(heap);
-        bump_end(heap);
-        hole = aligned_find(&state->holes, granules, align);
-    }
-    if (hole == NULL)
-        return NULL;
-    uint32_t granule = map_granule_of(heap, hole);
-    uint32_t gap = aligned_gap(hole, align);
-    uint32_t length = hole->granules - gap;
-    hole_unlink(&state->holes, hole);
-    if (gap > 0) {
-        cut(heap, granule, gap + length, gap);
-        hole_unlink(&state->holes, map_address_of(heap, granule + gap));
-        hole_make(heap, &state->holes, granule, gap);
-        granule += gap;
-    }
-    granules = cut(heap, granule, length, granules);
-    map_write_length(heap, granule, granules);
-    cache_set_cap(state);
-    cache_drain(heap, UINT32_MAX);
-    return map_address_of(heap, granule);
 }
 
 static void *boundary_map_alloc(const struct heap *heap, uint32_t size, uint32_t align)
@@ -261,7 +221,7 @@ HOT bool free_is_slow(const struct heap *heap, uint32_t second, uint32_t bin)
 {
     const struct boundary_map *state = state_of(heap);
     return map_get(heap, second - 2) || map_get(heap, second + bin + 1) ||
-           (state->cap >= WIDE_CAP && state->cache[bin] == NULL);
+           (state->cap >= EXCHANGE_CAP && state->cache[bin] == NULL);
 }
 
 /* Makes a hole of a short live block that has none beside it. */
@@ -292,7 +252,7 @@ HOT bool boundary_map_quick_free(const struct heap *heap, void *address)
     uint32_t bin = window_short_bin(window);
     if (window_is_long(window)) {
         bin = window_long_bin(window);
-        if (bin >= state->lists_open) {
+        if (!cache_takes(state, bin)) {
             state->room--;
             return free_decline(state, bin);
         }
@@ -335,52 +295,6 @@ COLD bool boundary_map_free(const struct heap *heap, void *address)
 static uint32_t boundary_map_usable(const struct heap *heap, const void *address)
 {
     return map_live_granules(heap, map_granule_of(heap, address)) * MAP_GRANULE_BYTES;
-}
-
-/* --- resizing ----------------------------------------------------------------------- */
-
-static void shrink(const struct heap *heap, uint32_t granule, uint32_t had, uint32_t wanted)
-{
-    if (had - wanted < MIN_GRANULES)
-        return;
-    map_erase_length(heap, granule, had);
-    map_write_length(heap, granule, wanted);
-    map_set(heap, granule + wanted);
-    release(heap, granule + wanted, had - wanted);
-}
-
-/* Into the hole behind, if that is long enough. */
-static bool grow(const struct heap *heap, uint32_t granule, uint32_t had, uint32_t wanted)
-{
-    struct boundary_map *state = state_of(heap);
-    uint32_t end = granule + had;
-    if (!map_get(heap, end + 1))
-        return false;
-    struct hole *behind = map_address_of(heap, end);
-    uint32_t length = behind->granules;
-    if (length < wanted - had)
-        return false;
-    hole_unlink(&state->holes, behind);
-    uint32_t taken = cut(heap, end, length, wanted - had);
-    map_clear(heap, end);
-    map_erase_length(heap, granule, had);
-    map_write_length(heap, granule, had + taken);
-    cache_set_cap(state);
-    cache_drain(heap, (taken - 1) / PAGE_GRANULES + 1);
-    return true;
-}
-
-static bool boundary_map_resize(const struct heap *heap, void *address, uint32_t size)
-{
-    if (size > heap->region.arena_bytes)
-        return false;
-    uint32_t granule = map_granule_of(heap, address);
-    uint32_t had = map_live_granules(heap, granule);
-    uint32_t wanted = map_granules_for(size);
-    if (wanted > had)
-        return grow(heap, granule, had, wanted);
-    shrink(heap, granule, had, wanted);
-    return true;
 }
 
 const struct heap_strategy heap_boundary_map = {

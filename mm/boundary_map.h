@@ -99,6 +99,14 @@ HOT void bit_clear(void *bits, uint32_t number)
     __asm__("btrl %1, %0" : "+m"(*(struct bits *)bits) : "r"(number) : "cc");
 }
 
+/* Returns: whether the bit was set; it is clear now. */
+HOT bool bit_take(void *bits, uint32_t number)
+{
+    bool set;
+    __asm__("btrl %2, %0" : "+m"(*(struct bits *)bits), "=@ccc"(set) : "r"(number));
+    return set;
+}
+
 /* Counts down. Returns: whether the number, a signed one, is negative now. */
 HOT bool count_down(uint32_t *number)
 {
@@ -114,7 +122,9 @@ HOT uint32_t bit_lowest(uint32_t word)
 
 HOT uint32_t bit_highest(uint32_t word)
 {
-    return 31 ^ (uint32_t)__builtin_clz(word);
+    uint32_t highest;
+    __asm__("bsrl %1, %0" : "=r"(highest) : "r"(word) : "cc");
+    return highest;
 }
 
 /* --- granules ----------------------------------------------------------------------- */
@@ -155,6 +165,11 @@ HOT void map_set(const struct heap *heap, uint32_t granule)
 HOT void map_clear(const struct heap *heap, uint32_t granule)
 {
     bit_clear(heap->region.map, granule);
+}
+
+HOT bool map_take(const struct heap *heap, uint32_t granule)
+{
+    return bit_take(heap->region.map, granule);
 }
 
 /*

@@ -218,7 +218,7 @@ static bool check_bin_bits(const struct holes *holes)
 static bool check_cache(const struct heap *heap)
 {
     const struct boundary_map *state = state_of(heap);
-    int32_t left = state->cap - cache_room(state);
+    int32_t left = state->cap - cache_room(state) - (state->bump_granules > 0);
     for (uint32_t bin = 0; bin <= CACHE_LISTS; bin++) {
         const struct cached *block = state->cache[bin];
         if (bit_get(state->cache_filled.words, bin) != (block != NULL))
@@ -234,6 +234,13 @@ static bool check_cache(const struct heap *heap)
            check_top(&state->cache_filled);
 }
 
+static bool check_cap(const struct boundary_map *state, uint32_t longest)
+{
+    if (state->holes.open == NULL)
+        return state->cap == cache_cap_for(holes_longest_pages(&state->holes));
+    return state->cap <= cache_cap_for(longest / PAGE_GRANULES);
+}
+
 static const char *boundary_map_check(const struct heap *heap)
 {
     const struct boundary_map *state = state_of(heap);
@@ -241,16 +248,18 @@ static const char *boundary_map_check(const struct heap *heap)
     const char *broken = check_map(heap, &seen);
     if (broken != NULL)
         return broken;
-    if (check_bins(heap, seen.holes) != seen.holes)
-        return "I4: every hole is in the bin of its length, once, and leads back to its link";
+    uint32_t closed = seen.holes - (state->holes.open != NULL);
+    if (check_bins(heap, closed) != closed ||
+        (state->holes.open != NULL && !check_is_hole(heap, state->holes.open)))
+        return "I4: every hole but the open one is in the bin of its length, once, and leads to its link";
     if (!check_bin_bits(&state->holes))
         return "I5: a bin's bit is set iff it has a hole, a word's iff one of its bits is";
-    if (state->cap != cache_cap(&state->holes) || state->lists_open != cache_lists_open(state->cap))
-        return "I8: cap is what the longest hole's bin allows";
+    if (!check_cap(state, seen.longest))
+        return "I8: cap is what the longest hole's bin allows, or less while a hole is open";
     if (!check_cache(heap))
         return "I6: cap - room blocks are cached, live in the map, each in the list of its length";
     uint32_t cached = (uint32_t)(state->cap - cache_room(state));
-    if (cached > 0 && seen.longest < (cached + CACHE_SPARED_PAGES) * PAGE_GRANULES)
+    if (cached > 0 && seen.longest < (cached + CACHE_SPARED_PAGES - CACHE_LEEWAY) * PAGE_GRANULES)
         return "J: the longest hole has 4 KiB for each cached block, and 16 KiB more";
     return NULL;
 }

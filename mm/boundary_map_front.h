@@ -13,7 +13,11 @@
  * asks for. It is negative where the cap has sunk below what is cached already.
  *
  * Small requests that the cache does not serve are cut from the bump region, 4 KiB set aside
- * for that as long as memory is plenty: from its end, at the price of one bit.
+ * for that as long as memory is plenty, or what a short hole has left: from its end, at the
+ * price of one bit. It counts as a cached block, and is the last to be evicted.
+ *
+ * From which cap on blocks of all lengths are cached, and exchanged, was set by measuring the
+ * traces and the largest hole that is left: the cost and the tightness of either are close.
  */
 #ifndef MM_BOUNDARY_MAP_FRONT_H
 #define MM_BOUNDARY_MAP_FRONT_H
@@ -24,31 +28,28 @@ enum {
     PAGE_GRANULES = 4096 / MAP_GRANULE_BYTES,
     CACHE_LISTS = PAGE_GRANULES, /* by the numbers of the bins of the same lengths */
     CACHE_BYTES_MAX = CACHE_LISTS * MAP_GRANULE_BYTES,
-    CACHE_BLOCKS_MAX = 124,
-    CACHE_SPARED_PAGES = 4, /* of the longest hole, which stand for no cached block */
-    CACHE_OFF = -1,         /* the cap where none may be cached: room is negative */
-    WIDE_CAP = 64,          /* from this cap on, long blocks are cached, and exchanged, too */
-    NARROW_LISTS = 64,      /* how many lists take blocks below that */
+    CACHE_BLOCKS_MAX = 248,
+    CACHE_SPARED_PAGES = 5, /* of the longest hole, which stand for no cached block */
+    CACHE_LEEWAY = 1,       /* how many more than the cap are let be when it has sunk */
+    WIDE_CAP = 68,          /* from this cap on, blocks of all lengths up to 4 KiB are cached */
+    NARROW_LISTS = 64,      /* below it, only those of so many lists */
+    EXCHANGE_CAP = 90,      /* from this cap on, a block may take another's place */
     NEAR_STEP = 16,         /* for each that many granules, a cached block may be two longer */
     BUMP_GRANULES = PAGE_GRANULES,
     BUMP_HOLE_GRANULES = PAGE_GRANULES + PAGE_GRANULES / 8, /* what it is cut from is longer */
-    BUMP_CAP_MIN = 14,
-    BUMP_ROOM_MIN = 4,
 };
 
 _Static_assert((int)CACHE_LISTS == (int)EXACT_BINS, "a list has one length");
 _Static_assert(CACHE_LISTS / MAP_WORD_BITS < BIN_WORDS, "there is a word behind the lists'");
-_Static_assert(SHORT_GRANULES + MIN_GRANULES <= CACHE_LISTS, "a bump region's rest can be cached");
 
 struct cached {
     struct cached *next; /* in its list, or NULL */
 };
 
 struct boundary_map {
-    uint32_t room;        /* how many more blocks may be cached, as a signed number */
-    int32_t cap;          /* how many may be; cap - room are */
-    uint32_t lists_open;  /* the lists below this number take blocks */
-    uint32_t next_victim; /* the list where the search for a block to evict goes on */
+    uint32_t room;          /* how many more blocks may be cached, as a signed number */
+    int32_t cap;            /* how many may be; cap - room are, the bump region among them */
+    uint32_t next_victim;   /* the list where the search for a block to evict goes on */
     uint32_t declined_bin;  /* between the halves of free: the block's length less one */
     uint32_t bump;          /* the bump region's first granule; only while it has a length */
     uint32_t bump_granules; /* its length, or 0 */
@@ -101,38 +102,35 @@ HOT void *cache_pop(struct boundary_map *state, uint32_t bin)
     return block;
 }
 
-/* Returns: how many blocks may be cached, beside these holes. */
-HOT int32_t cache_cap(const struct holes *holes)
+/* Returns: how many blocks may be cached beside a hole of so many times 4 KiB. */
+HOT int32_t cache_cap_for(uint32_t pages)
 {
-    int32_t cap = (int32_t)holes_longest_pages(holes) - CACHE_SPARED_PAGES;
-    if (cap > CACHE_BLOCKS_MAX)
-        return CACHE_BLOCKS_MAX;
-    return cap > 0 ? cap : CACHE_OFF;
-}
-
-HOT uint32_t cache_lists_open(int32_t cap)
-{
-    return cap >= WIDE_CAP ? CACHE_LISTS : NARROW_LISTS;
+    int32_t cap = (int32_t)pages - CACHE_SPARED_PAGES;
+    return cap > CACHE_BLOCKS_MAX ? CACHE_BLOCKS_MAX : cap;
 }
 
 /* Called whenever a bin of holes above 4 KiB may have got its first or lost its last. */
 HOT void cache_set_cap(struct boundary_map *state)
 {
-    int32_t cap = cache_cap(&state->holes);
+    int32_t cap = cache_cap_for(holes_longest_pages(&state->holes));
     state->room += (uint32_t)(cap - state->cap);
     state->cap = cap;
-    state->lists_open = cache_lists_open(cap);
 }
 
-/* Makes a hole of a live block, with the holes beside it. Requires: its length is erased. */
-HOT void release(const struct heap *heap, uint32_t granule, uint32_t granules)
+/* Whether the list of that number takes blocks. */
+HOT bool cache_takes(const struct boundary_map *state, uint32_t bin)
 {
-    struct boundary_map *state = state_of(heap);
-    if (hole_release(heap, &state->holes, granule, granules))
-        cache_set_cap(state);
+    return bin < NARROW_LISTS || (bin < CACHE_LISTS && state->cap >= WIDE_CAP);
 }
 
-/* Returns: the list whose turn it is to lose a block. Requires: the cache is not empty. */
+/* Whether a block that finds the cache full is worth another's place: the first of its length. */
+HOT bool cache_may_exchange(const struct boundary_map *state, uint32_t granules)
+{
+    return cache_room(state) == 0 && state->cap >= EXCHANGE_CAP && granules <= CACHE_LISTS &&
+           state->cache[granules - 1] == NULL;
+}
+
+/* Returns: the list whose turn it is to lose a block. Requires: not all are empty. */
 HOT uint32_t cache_victim(struct boundary_map *state)
 {
     uint32_t bin = list_from(&state->cache_filled, state->next_victim);
@@ -142,35 +140,69 @@ HOT uint32_t cache_victim(struct boundary_map *state)
     return bin;
 }
 
-/* Whether a block that finds the cache full is worth another's place: the first of its length. */
-HOT bool cache_may_exchange(const struct boundary_map *state, uint32_t granules)
-{
-    return cache_room(state) == 0 && state->cap >= WIDE_CAP && granules <= CACHE_LISTS &&
-           state->cache[granules - 1] == NULL;
-}
+/* --- from the cache to the holes ---------------------------------------------------------- */
 
-COLD void cache_evict(const struct heap *heap)
+/* Makes a hole of a live block, with the holes beside it. Requires: its length is erased. */
+HOT void release(const struct heap *heap, uint32_t granule, uint32_t granules)
 {
     struct boundary_map *state = state_of(heap);
-    uint32_t bin = cache_victim(state);
-    uint32_t granule = map_granule_of(heap, cache_pop(state, bin));
-    map_erase_length(heap, granule, bin + 1);
-    release(heap, granule, bin + 1);
+    if (hole_release(heap, &state->holes, granule, granules))
+        cache_set_cap(state);
 }
 
-/* Evicts what is cached above the cap, but no more than count blocks. */
-COLD void cache_drain(const struct heap *heap, uint32_t count)
+/* Puts the open hole into its bin: now every hole is in one. */
+HOT void settle(struct boundary_map *state)
+{
+    if (hole_close(&state->holes))
+        cache_set_cap(state);
+}
+
+/* Makes a hole of the block whose turn it is; of the bump region when there is no other. */
+HOT void cache_evict(const struct heap *heap)
 {
     struct boundary_map *state = state_of(heap);
-    for (; count > 0 && cache_room(state) < 0 && !cache_is_empty(state); count--)
-        cache_evict(heap);
+    uint32_t granule = state->bump;
+    uint32_t granules = state->bump_granules;
+    if (state->cache_filled.top == 0) {
+        state->bump_granules = 0;
+        state->room++;
+    } else {
+        uint32_t bin = cache_victim(state);
+        granule = map_granule_of(heap, cache_pop(state, bin));
+        granules = bin + 1;
+        map_erase_length(heap, granule, granules);
+    }
+    release(heap, granule, granules);
+}
+
+/* Whether more is cached than is let be. */
+HOT bool cache_is_over(const struct boundary_map *state)
+{
+    return cache_room(state) < -CACHE_LEEWAY && !cache_is_empty(state);
+}
+
+COLD void cache_evict_coldly(const struct heap *heap)
+{
+    cache_evict(heap);
+}
+
+/* Evicts what is too much, but no more than a block for each 4 KiB begun of that length. */
+COLD void cache_drain(const struct heap *heap, uint32_t granules)
+{
+    uint32_t count = (granules - 1) / PAGE_GRANULES + 1;
+    for (; count > 0 && cache_is_over(state_of(heap)); count--)
+        cache_evict_coldly(heap);
 }
 
 COLD void cache_empty(const struct heap *heap)
 {
-    while (!cache_is_empty(state_of(heap)))
-        cache_evict(heap);
+    struct boundary_map *state = state_of(heap);
+    while (!cache_is_empty(state))
+        cache_evict_coldly(heap);
+    settle(state);
 }
+
+/* --- near fits ---------------------------------------------------------------------------- */
 
 /*
  * Returns: the next list above bin, up to an eighth longer, that has a block; NO_BIN if
@@ -206,35 +238,23 @@ HOT void *bump_take(const struct heap *heap, uint32_t granules)
 
 HOT bool bump_may_begin(const struct boundary_map *state, uint32_t granules)
 {
-    return granules <= SHORT_GRANULES && state->cap >= BUMP_CAP_MIN &&
-           cache_room(state) >= BUMP_ROOM_MIN;
+    return granules < SHORT_GRANULES && cache_room(state) > 0;
 }
 
 /*
- * Begins a new bump region. The rest of the old one, which could not serve a short block,
- * is cached. Requires: these granules are live, without a length; bump_may_begin() before
- * they were cut from a hole, which takes three of the four rooms at most.
+ * Begins a new bump region. The rest of the old one, which could not serve a block of less
+ * than SHORT_GRANULES, is cached. Requires: these granules are live, without a length;
+ * bump_may_begin() before they were cut from a hole.
  */
 HOT void bump_begin(const struct heap *heap, uint32_t granule, uint32_t granules)
 {
     struct boundary_map *state = state_of(heap);
     uint32_t old = state->bump_granules;
-    if (old > 0) {
-        map_write_length(heap, state->bump, old);
-        state->room--;
+    state->room--;
+    if (old > 0)
         cache_push(state, old - 1, map_address_of(heap, state->bump));
-    }
     state->bump = granule;
     state->bump_granules = granules;
-}
-
-COLD void bump_end(const struct heap *heap)
-{
-    struct boundary_map *state = state_of(heap);
-    uint32_t granules = state->bump_granules;
-    state->bump_granules = 0;
-    if (granules > 0)
-        release(heap, state->bump, granules);
 }
 
 /* --- cutting holes ------------------------------------------------------------------ */
@@ -255,22 +275,22 @@ HOT uint32_t cut(const struct heap *heap, uint32_t granule, uint32_t length, uin
     return granules;
 }
 
-/* The same for a hole longer than 4 KiB, which is in its bin. */
-HOT uint32_t cut_long(const struct heap *heap, uint32_t bin, struct hole *hole, uint32_t granules)
+/* The same for the first hole of a bin of long ones, above 4 KiB. */
+HOT uint32_t cut_long(const struct heap *heap, uint32_t bin, uint32_t granules)
 {
     struct boundary_map *state = state_of(heap);
+    struct hole *hole = state->holes.bins[bin];
     uint32_t granule = map_granule_of(heap, hole);
     uint32_t length = hole->granules;
     uint32_t rest = length - granules;
-    if (rest > EXACT_BINS) {
+    if (rest > EXACT_BINS && bin_is_shared(rest, length)) {
         map_clear(heap, granule + 1);
         map_set(heap, granule + granules);
         map_set(heap, granule + granules + 1);
-        if (hole_adjust(heap, &state->holes, bin, hole, granule + granules, rest))
-            cache_set_cap(state);
+        hole_move(heap, hole, granule + granules, rest);
         return granules;
     }
-    hole_unlink(&state->holes, hole);
+    bin_pop(&state->holes, bin);
     granules = cut(heap, granule, length, granules);
     cache_set_cap(state);
     return granules;

@@ -56,6 +56,7 @@ _Static_assert(sizeof(struct hole) + sizeof(uint32_t) <= MIN_GRANULES * MAP_GRAN
 
 struct holes {
     struct list_bits filled;
+    struct hole *open; /* the hole made last, if it is in no bin yet; or NULL */
     struct hole *bins[BINS];
 };
 
@@ -138,20 +139,21 @@ HOT struct hole *bin_pop(struct holes *holes, uint32_t bin)
     return hole;
 }
 
-/* Takes a hole out of its bin, wherever in it it hangs. */
-HOT void hole_unlink(struct holes *holes, struct hole *hole)
+/* Takes a hole out of that bin, wherever in it it hangs. */
+HOT void bin_remove(struct holes *holes, uint32_t bin, struct hole *hole)
 {
     struct hole *next = hole->next;
     struct hole **link = hole->link;
     *link = next;
-    if (next != NULL) {
+    if (next != NULL)
         next->link = link;
-        return;
-    }
-    /* Was it the first? A link in a hole lies too far from the bins, on either side. */
-    uint32_t bin = (uint32_t)((uintptr_t)link - (uintptr_t)holes->bins) / sizeof(*link);
-    if (bin < BINS)
+    else if (holes->bins[bin] == NULL)
         list_emptied(&holes->filled, bin);
+}
+
+HOT void hole_unlink(struct holes *holes, struct hole *hole)
+{
+    bin_remove(holes, bin_of(hole->granules), hole);
 }
 
 /* --- holes -------------------------------------------------------------------------- */
@@ -189,23 +191,20 @@ HOT void hole_make_rest(const struct heap *heap, struct holes *holes, uint32_t g
     bin_push(holes, bin_of(granules), map_address_of(heap, granule));
 }
 
-/*
- * Moves a hole that has become longer or shorter, and the map says so, to its new bin; or
- * leaves it in the old one, if that is right. Requires: the two do not overlap in their
- * first two granules, unless they begin together.
- * Returns: whether the bin has changed.
- */
-HOT bool hole_adjust(const struct heap *heap, struct holes *holes, uint32_t old_bin,
-                     struct hole *old, uint32_t granule, uint32_t granules)
+/* Whether two lengths above EXACT_BINS, the first not above the second, share a bin. */
+HOT bool bin_is_shared(uint32_t shorter, uint32_t longer)
 {
-    uint32_t bin = bin_of(granules);
+    return ((shorter - 1) ^ (longer - 1)) >> (bit_highest(longer - 1) - DOUBLING_BINS_LOG2) == 0;
+}
+
+/*
+ * Moves a hole to where it begins now; its bin is still the right one, and the map says so.
+ * Requires: the two do not overlap in their first two granules.
+ */
+HOT void hole_move(const struct heap *heap, const struct hole *old, uint32_t granule,
+                   uint32_t granules)
+{
     struct hole *hole = map_address_of(heap, granule);
-    if (bin != old_bin) {
-        hole_unlink(holes, old);
-        hole_write_length(heap, granule, granules);
-        bin_push(holes, bin, hole);
-        return true;
-    }
     struct hole *next = old->next;
     struct hole **link = old->link;
     hole->next = next;
@@ -214,60 +213,60 @@ HOT bool hole_adjust(const struct heap *heap, struct holes *holes, uint32_t old_
     *link = hole;
     if (next != NULL)
         next->link = &hole->next;
-    return false;
 }
 
-/* Takes a hole out of its bin, unless it is long. Returns: it if it is, or NULL. */
-HOT struct hole *hole_unlink_short(struct holes *holes, struct hole *hole, uint32_t granules)
+/* Takes a hole of that length out of its bin, if it is in one. */
+HOT void hole_absorb(struct holes *holes, struct hole *hole, uint32_t granules)
 {
-    if (granules > EXACT_BINS)
-        return hole;
-    hole_unlink(holes, hole);
-    return NULL;
+    if (hole == holes->open)
+        holes->open = NULL;
+    else
+        bin_remove(holes, bin_of(granules), hole);
+}
+
+/* Puts the open hole into its bin. Returns: whether that is a bin of long holes, above 4 KiB. */
+HOT bool hole_close(struct holes *holes)
+{
+    struct hole *hole = holes->open;
+    if (hole == NULL)
+        return false;
+    holes->open = NULL;
+    uint32_t granules = hole->granules;
+    bin_push(holes, bin_of(granules), hole);
+    return granules > EXACT_BINS;
 }
 
 /*
- * Makes a hole of a live block and of the holes before and behind it. A long one among
- * these is not taken out of its bin, where the new one may belong, too.
+ * Makes a hole of a live block and of the holes before and behind it, and leaves it open:
+ * the next block to be given back is likely to be its neighbour. Whatever was open before,
+ * and is not part of it, is closed.
  * Requires: the block's first bit is set, its others are clear.
- * Returns: whether a bin of long holes, above 4 KiB, may have got one or lost one.
+ * Returns: whether a bin of long holes may have got one.
  */
 HOT bool hole_release(const struct heap *heap, struct holes *holes, uint32_t granule,
                       uint32_t granules)
 {
-    struct hole *kept = NULL;
     uint32_t end = granule + granules;
-    bool after_hole = map_get(heap, granule - 1);
-    if (map_get(heap, end + 1)) {
+    if (map_take(heap, end + 1)) {
         struct hole *behind = map_address_of(heap, end);
         uint32_t length = behind->granules;
         map_clear(heap, end);
-        map_clear(heap, end + 1);
         granules += length;
-        kept = hole_unlink_short(holes, behind, length);
-    } else if (!after_hole) {
-        hole_make(heap, holes, granule, granules);
-        return granules > EXACT_BINS;
+        hole_absorb(holes, behind, length);
     }
-    if (after_hole) {
+    if (map_take(heap, granule - 1)) {
         uint32_t length = *hole_footer(heap, granule);
         map_clear(heap, granule);
-        map_clear(heap, granule - 1);
         granule -= length;
         granules += length;
-        struct hole *before = map_address_of(heap, granule);
-        if (kept == NULL)
-            kept = hole_unlink_short(holes, before, length);
-        else
-            hole_unlink(holes, before);
-    }
-    if (kept == NULL) {
-        hole_make(heap, holes, granule, granules);
-        return granules > EXACT_BINS;
+        hole_absorb(holes, map_address_of(heap, granule), length);
     }
     map_set(heap, granule + 1);
     map_set(heap, granule + granules - 1);
-    return hole_adjust(heap, holes, bin_of(kept->granules), kept, granule, granules);
+    hole_write_length(heap, granule, granules);
+    bool grown = hole_close(holes);
+    holes->open = map_address_of(heap, granule);
+    return grown;
 }
 
 /* Returns: the shortest of the first looks holes of a bin that are long enough, or NULL. */

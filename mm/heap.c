@@ -156,17 +156,20 @@ void *krealloc(void *address, uint32_t size)
         return front_kmalloc(size, CALLER);
     lock_take();
     uint32_t old_bytes = usable("krealloc", address, CALLER);
-    bool is_sound = old_bytes != 0 && front_is_sound(address, CALLER);
-    bool resized = is_sound && size != 0 && front_resize(address, size, CALLER);
-    lock_give();
-    if (!is_sound)
+    if (old_bytes == 0 || !front_is_sound(address, CALLER)) {
+        lock_give();
         return NULL;
+    }
     if (size == 0) {
+        lock_give();
         front_kfree(address, CALLER);
         return NULL;
     }
-    if (resized)
+    if (front_resize(address, size, CALLER)) {
+        lock_give();
         return address;
+    }
+    lock_give();
     return move_block(address, old_bytes, size, CALLER);
 }
 

@@ -9,7 +9,7 @@
  *   - a request that is larger than the heap, or whose rounding would overflow,
  *     returns NULL and changes nothing;
  *   - nothing here sleeps, and nothing here may be called from two contexts at
- *     once.
+ *     once, unless the kernel was built for it (-Dlocking=, locking.h).
  *
  * The names kmalloc, kfree and kinitHeap, and the result of kfree, are those of
  * the LOS exercise.

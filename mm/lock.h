@@ -9,9 +9,9 @@
  * wants is what every call pays, and it is two instructions to take it and one to give it.
  *
  * Idea. One word tells all: the lock is free iff it is FREE, all bits set. To take the lock is to
- * add 1; if that makes 0, it was free. Else the newcomer turns its 1 into a QUEUED one, draws a
- * ticket, and waits to be served; the first in the queue watches the lowest byte, in which the
- * holder and newcomers are counted. To give the lock is to subtract 1.
+ * add 1; if that makes 0, it was free. Else the newcomer draws a ticket, turns its 1 into QUEUED,
+ * and waits to be served; the first in the queue watches the lowest byte, in which the holder and
+ * newcomers are counted. To give the lock is to subtract 1.
  *
  *   word + 1 = holder (0 or 1) + newcomers that are not yet queued + QUEUED * waiters
  *
@@ -53,7 +53,7 @@ static struct lock {
 #endif
 } lock __attribute__((unused));
 
-/* Whether there is a lock, and whether interrupts are kept out. */
+/* Returns: whether there is more to it than keeping interrupts out. */
 static inline bool lock_is_there(void)
 {
     return LOCKING == LOCKING_SPIN || LOCKING == LOCKING_PERCPU;
@@ -65,7 +65,7 @@ static inline bool lock_insists(void)
     return lock_is_there();
 }
 
-/* --- waiting ------------------------------------------------------------------------------- */
+/* --- waiting --------------------------------------------------------------------------- */
 
 /* The first in the queue. Returns: whether it has the lock now, and is out of the queue. */
 static inline bool lock_try_first(void)
@@ -99,7 +99,7 @@ static __attribute__((noinline)) void lock_wait(void)
 #endif
 }
 
-/* --- watching -------------------------------------------------------------------------------- */
+/* --- watching -------------------------------------------------------------------------- */
 
 static inline void lock_watch_taken(void)
 {
@@ -126,7 +126,7 @@ static inline void lock_watch_given(void)
 #endif
 }
 
-/* --- taking and giving ------------------------------------------------------------------------- */
+/* --- taking and giving ----------------------------------------------------------------- */
 
 /*
  * How interrupts were lies on the stack until the lock is taken, and comes back there before it
@@ -174,7 +174,14 @@ static inline void lock_start(void)
         lock = (struct lock){.word = LOCK_FREE};
 }
 
-/* --- reports --------------------------------------------------------------------------------- */
+/*
+ * condition. Code for it stands aside where there is a lock; elsewhere it stays where it was. A
+ * macro, since the compiler takes the hint in a condition only.
+ */
+#define LOCK_RARELY(condition)                                                                  \
+    (LOCKING == LOCKING_NONE ? (condition) : __builtin_expect((condition), 0))
+
+/* --- reports --------------------------------------------------------------------------- */
 
 /*
  * A misuse is reported with the lock held, and who hears of it may want the heap explained. These

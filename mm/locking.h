@@ -45,9 +45,9 @@ struct heap_lock_status heap_lock_status(void);
 /* What the magazines did since kinitHeap(); all 0 where there are none. */
 struct heap_magazine_status {
     uint64_t exchanges;     /* between a processor and the depot */
-    uint64_t refills;       /* of those, how many the depot could only serve by asking the strategy */
+    uint64_t refills;       /* of those, how many made it ask the strategy */
     uint64_t reclaims;      /* how often all that was parked was given back, for a request's sake */
-    uint64_t growths;       /* how often a class's magazines were made larger, for contention's sake */
+    uint64_t growths;       /* how often a class's magazines were made larger */
     uint32_t parked_blocks; /* now */
     uint32_t parked_bytes;  /* of these, what their owners could use */
 };

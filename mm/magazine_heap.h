@@ -5,7 +5,7 @@
  * fenced_heap.h are the others.
  *
  * What the strategy holds for live may be parked, and may be several blocks of the callers'
- * (depot.h). So no strategy tells a live block by itself here, and with check the guard
+ * (depot.h, reclaim.h). So no strategy tells a live block by itself here, and with check the guard
  * does for all of them: a parked block is not in it.
  */
 #ifndef MM_MAGAZINE_HEAP_H
@@ -15,6 +15,8 @@
 
 #include "depot.h"
 
+#include "reclaim.h"
+
 static void front_start(void)
 {
     if (HARDENING != HARDENING_OFF)
@@ -23,7 +25,7 @@ static void front_start(void)
     HEAP_STRATEGY.init(&kernel_heap);
 }
 
-/* --- allocating ---------------------------------------------------------------------------- */
+/* --- allocating ------------------------------------------------------------------------ */
 
 static inline void *magazine_note_taken(void *block)
 {
@@ -79,7 +81,7 @@ static __attribute__((noinline)) void *magazine_alloc_unready(uint32_t size)
     return account_refuses(size) ? NULL : magazine_alloc_slowly(size);
 }
 
-/* Who needs the size again reads it again: to keep it would take a register, and two instructions. */
+/* Who needs the size again reads it again: to keep it takes a register, and two instructions. */
 __attribute__((noinline)) void *kmalloc(uint32_t size)
 {
     const volatile uint32_t *asked = &size;
@@ -98,7 +100,7 @@ static inline void *front_alloc_aligned(uint32_t size, uint32_t align_bytes, con
     return magazine_serve_together(0, size, align_bytes);
 }
 
-/* --- giving back ------------------------------------------------------------------------------ */
+/* --- giving back ----------------------------------------------------------------------- */
 
 /* Returns: -1, for kfree to return. */
 static __attribute__((noinline)) int8_t magazine_refuse_free(const void *address,
@@ -171,7 +173,7 @@ __attribute__((noinline)) int8_t kfree(void *address)
     return magazine_note_given_back();
 }
 
-/* --- the public functions, where others call them -------------------------------------------- */
+/* --- the public functions, where others call them -------------------------------------- */
 
 static inline void *front_kmalloc(uint32_t size, const void *caller)
 {
@@ -185,7 +187,7 @@ static inline int8_t front_kfree(void *address, const void *caller)
     return kfree(address);
 }
 
-/* --- what is there -------------------------------------------------------------------------- */
+/* --- what is there --------------------------------------------------------------------- */
 
 /* Requires: address is a live block. */
 static inline uint32_t magazine_usable(const void *address)

@@ -84,7 +84,7 @@ static uint32_t magazine_usable_in(const struct heap *heap, const void *address)
     return magazine_usable(address);
 }
 
-/* --- checking ----------------------------------------------------------------------------- */
+/* --- checking -------------------------------------------------------------------------- */
 
 /* Marks what it finds. Does not loop on a chain that comes round: M3 notices. */
 static const char *magazine_check_one(void *context, uint32_t class, struct magazine magazine)
@@ -131,7 +131,7 @@ static const char *magazine_check(const struct heap *heap)
     return broken != NULL ? broken : magazine_check_parked();
 }
 
-/* --- the heap as a table, and in figures ------------------------------------------------------ */
+/* --- the heap as a table, and in figures ----------------------------------------------- */
 
 static const char *parked_count(void *context, uint32_t class, struct magazine magazine)
 {

@@ -118,7 +118,7 @@ static __attribute__((noinline, flatten)) int8_t plain_free_slowly(void *address
 __attribute__((noinline, flatten)) int8_t kfree(void *address)
 {
     lock_take();
-    if (__builtin_expect(address == NULL, 0)) {
+    if (LOCK_RARELY(address == NULL)) {
         lock_give();
         return 0;
     }

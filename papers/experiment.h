@@ -14,6 +14,7 @@
 struct setup {
     const struct heap_strategy *strategy;
     uint32_t kib;          /* of arena */
+    uint32_t room;         /* a workload made for kib gets so many times as much */
     uint32_t seed;
     uint32_t scale;        /* a workload's sizes are so many times as large */
     uint32_t operations;   /* of a trace or workload, at most */

@@ -144,6 +144,24 @@ uint32_t live_heap_extent_bytes(const struct live_heap *live)
     return live->highest > live->lowest ? live->highest - live->lowest : 0;
 }
 
+static void add_empty_pages(void *context, const struct heap_block *block)
+{
+    uint32_t *pages = context, mask = HEAP_ARENA_ALIGNMENT_BYTES - 1;
+    if (block->state != HEAP_BLOCK_FREE)
+        return;
+    uintptr_t first = ((uintptr_t)block->start + mask) & ~(uintptr_t)mask;
+    uintptr_t end = ((uintptr_t)block->start + block->bytes) & ~(uintptr_t)mask;
+    if (end > first)
+        *pages += (uint32_t)(end - first) / HEAP_ARENA_ALIGNMENT_BYTES;
+}
+
+uint32_t live_heap_empty_pages(const struct live_heap *live)
+{
+    uint32_t pages = 0;
+    live->strategy->walk(&live->heap, add_empty_pages, &pages);
+    return pages;
+}
+
 /* The two places in walls at which a live block's ends are marked. */
 static uint8_t *wall_at(const struct live_heap *live, const uint8_t *place)
 {

@@ -70,4 +70,7 @@ uint32_t live_heap_offset(const struct live_heap *live, const void *address);
 /* Returns: the bytes from the lowest that was ever used to the highest. */
 uint32_t live_heap_extent_bytes(const struct live_heap *live);
 
+/* Returns: how many pages of 4 KiB are nothing but part of a hole, so that they could be lent. */
+uint32_t live_heap_empty_pages(const struct live_heap *live);
+
 #endif

@@ -8,7 +8,7 @@
 #include "experiment.h"
 #include "memory.h"
 
-enum { MIB = 1024 * 1024, SCRATCH_BYTES = 384 * MIB, KIB_MAX = 512 * 1024 };
+enum { MIB = 1024 * 1024, SCRATCH_BYTES = 384 * MIB, KIB_MAX = 512 * 1024, ROOM_MAX = 64 };
 
 /* A line for each strategy, generated from -Dstrategies. */
 #define STRATEGY(name) extern const struct heap_strategy heap_##name;
@@ -89,6 +89,7 @@ static bool read_word(const char *argument, struct setup *setup)
     if (text_is(word, "textbook"))
         return setup->textbook = true;
     return take_number(word, "kib", 1, KIB_MAX, &setup->kib) ||
+           take_number(word, "room", 1, ROOM_MAX, &setup->room) ||
            take_number(word, "seed", 1, UINT32_MAX, &setup->seed) ||
            take_number(word, "scale", 1, UINT32_MAX, &setup->scale) ||
            take_number(word, "operations", 1, UINT32_MAX, &setup->operations) ||
@@ -131,7 +132,7 @@ static experiment *experiment_named(const char *name)
 
 int main(int count, char **arguments)
 {
-    struct setup setup = {.kib = 1024, .seed = 1, .scale = 1, .operations = UINT32_MAX};
+    struct setup setup = {.kib = 1024, .room = 1, .seed = 1, .scale = 1, .operations = UINT32_MAX};
     setvbuf(stdout, NULL, _IOLBF, 0); /* progress lines must not wait for their reader */
     if (count < 2)
         refuse("which experiment? play, robson, queue or rounding", "");

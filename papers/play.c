@@ -8,7 +8,7 @@
 #include "trace.h"
 #include "workload.h"
 
-enum { SAMPLES = 256, PROGRESS_LINES = 64, KIB = 1024 };
+enum { SAMPLES = 256, PROGRESS_LINES = 64, KIB = 1024, ARENA_KIB_MAX = 1 << 20 };
 
 static const uint64_t hash_start = 0xcbf29ce484222325ULL;
 static const uint32_t no_placement = UINT32_MAX; /* after a free or a failure */
@@ -17,7 +17,9 @@ struct player {
     const struct setup *setup;
     struct trace trace;
     struct live_heap live;
-    void **blocks; /* by id; NULL: not live */
+    void **blocks;   /* by id; NULL: not live */
+    uint32_t *sizes; /* by id: what was asked for; only while live */
+    uint32_t requested_bytes;
     uint32_t operations;
     uint32_t failures;
     uint32_t first_failure; /* its operation; only if there is one */
@@ -116,6 +118,13 @@ static void *resize(struct player *player, void *block, uint32_t size)
                                    : live_heap_resize(&player->live, block, size);
 }
 
+/* What the id has asked for is now so much. */
+static void note_size(struct player *player, uint32_t id, uint32_t size)
+{
+    player->requested_bytes += size - player->sizes[id];
+    player->sizes[id] = size;
+}
+
 /* Returns: where the operation put its block; NULL if nowhere. */
 static void *play(struct player *player, const struct trace_operation *operation)
 {
@@ -124,6 +133,7 @@ static void *play(struct player *player, const struct trace_operation *operation
     if (operation->kind == TRACE_ALLOC && size > 0) {
         *block = allocate(player, size);
         note_allocation(player, *block);
+        note_size(player, operation->id, *block == NULL ? 0 : size);
         return *block;
     }
     if (*block == NULL)
@@ -131,9 +141,13 @@ static void *play(struct player *player, const struct trace_operation *operation
     if (operation->kind == TRACE_REALLOC && size > 0) {
         void *place = resize(player, *block, size);
         note_allocation(player, place);
-        return place == NULL ? NULL : (*block = place);
+        if (place == NULL)
+            return NULL;
+        note_size(player, operation->id, size);
+        return *block = place;
     }
     live_heap_free(&player->live, *block);
+    note_size(player, operation->id, 0);
     return *block = NULL;
 }
 
@@ -211,26 +225,31 @@ static void say_result(const struct player *player)
            (unsigned long long)live->free_steps, player->samples,
            (unsigned long long)player->live_sum, (unsigned long long)player->hole_sum);
     printf("\"peak_requested_bytes\":%u,\"peak_granted_bytes\":%u,\"largest_granted_bytes\":%u,"
-           "\"extent_bytes\":%u,\"arena_bytes\":%u,\"placement_hash\":\"%016llx\"}\n",
+           "\"extent_bytes\":%u,\"arena_bytes\":%u,\"requested_bytes\":%u,\"empty_pages\":%u,"
+           "\"placement_hash\":\"%016llx\"}\n",
            player->trace.peak_requested_bytes, live->peak_granted_bytes,
            live->largest_granted_bytes, live_heap_extent_bytes(live),
-           live->heap.region.arena_bytes, (unsigned long long)player->placement_hash);
+           live->heap.region.arena_bytes, player->requested_bytes, live_heap_empty_pages(live),
+           (unsigned long long)player->placement_hash);
 }
 
 const char *experiment_play(const struct setup *setup)
 {
     struct player player = {.setup = setup, .placement_hash = hash_start};
     const char *wrong = find_trace(&player);
+    if (wrong == NULL && setup->room > ARENA_KIB_MAX / setup->kib)
+        wrong = "play: kib times room is too much";
     if (wrong == NULL)
-        wrong = live_heap_start(&player.live, setup->strategy, setup->kib * KIB);
+        wrong = live_heap_start(&player.live, setup->strategy, setup->kib * setup->room * KIB);
     if (wrong != NULL)
         return wrong;
     if (setup->textbook && !player.live.tiles)
         return "textbook: it takes a strategy over the byte map";
     if (setup->textbook)
         live_heap_confine(&player.live);
-    player.blocks = calloc(player.trace.id_count, sizeof(*player.blocks));
-    if (player.blocks == NULL && player.trace.id_count > 0)
+    player.blocks = calloc(player.trace.id_count + 1, sizeof(*player.blocks));
+    player.sizes = calloc(player.trace.id_count + 1, sizeof(*player.sizes));
+    if (player.blocks == NULL || player.sizes == NULL)
         return "there is too little memory for the trace's ids";
     play_all(&player);
     wrong = setup->textbook ? setup->strategy->check(&player.live.heap)
@@ -239,5 +258,6 @@ const char *experiment_play(const struct setup *setup)
         say_result(&player);
     live_heap_end(&player.live);
     free(player.blocks);
+    free(player.sizes);
     return wrong;
 }

@@ -12,6 +12,7 @@
 
 #include "cases.h"
 #include "host_heap.h"
+#include "script.h"
 
 enum {
     MAP_BYTES = 4096, /* 256 KiB of arena: there is a cache */
@@ -38,7 +39,7 @@ static void give_back(struct host_heap *host, void *address)
 static uint32_t cached(const struct host_heap *host)
 {
     const struct boundary_map *state = state_of(&host->heap);
-    return (uint32_t)(state->cap - cache_room(state));
+    return (uint32_t)(state->cap - cache_room(state)) - (state->bump_granules > 0);
 }
 
 /* --- the map and the bins ----------------------------------------------------------------- */
@@ -128,9 +129,9 @@ static void a_long_block_serves_up_to_an_eighth_less(void **state)
     host_heap_delete(host);
 }
 
-static void a_request_that_finds_no_hole_gets_the_cached_ones(void **state)
+/* A heap in which BLOCKS blocks are cached, and nothing is live. */
+static struct host_heap *heap_with_cached_blocks(void)
 {
-    (void)state;
     struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
     void *blocks[BLOCKS];
     for (uint32_t i = 0; i < BLOCKS; i++)
@@ -138,8 +139,30 @@ static void a_request_that_finds_no_hole_gets_the_cached_ones(void **state)
     for (uint32_t i = 0; i < BLOCKS; i++)
         give_back(host, blocks[i]);
     assert_int_equal(cached(host), BLOCKS);
-    uint32_t all = (map_end(heap_in(host)) - FIRST_GRANULE) * MAP_GRANULE_BYTES;
-    assert_non_null(alloc(host, all));
+    return host;
+}
+
+static uint32_t all_bytes(struct host_heap *host)
+{
+    return (map_end(heap_in(host)) - FIRST_GRANULE) * MAP_GRANULE_BYTES;
+}
+
+static void an_aligned_request_that_finds_no_hole_gets_the_cached_ones(void **state)
+{
+    enum { ALIGN = 64, LESS = BLOCKS * BLOCK_BYTES / 2 }; /* than what the cached ones have */
+    (void)state;
+    struct host_heap *host = heap_with_cached_blocks();
+    assert_non_null(
+        tested_strategy->alloc(heap_in(host), all_bytes(host) - LESS, ALIGN));
+    host_heap_assert_sound(host, "an aligned request for nearly everything");
+    host_heap_delete(host);
+}
+
+static void a_request_that_finds_no_hole_gets_the_cached_ones(void **state)
+{
+    (void)state;
+    struct host_heap *host = heap_with_cached_blocks();
+    assert_non_null(alloc(host, all_bytes(host)));
     assert_null(alloc(host, 1));
     host_heap_assert_sound(host, "a request for everything");
     host_heap_delete(host);
@@ -157,7 +180,7 @@ static void no_more_is_cached_than_the_longest_hole_pays_for(void **state)
         host_heap_assert_sound(host, "a free");
     }
     assert_true(cached(host) > 8);
-    assert_int_equal(cached(host), state_of(heap_in(host))->cap);
+    assert_int_equal(cache_room(state_of(heap_in(host))), 0);
     host_heap_delete(host);
 }
 
@@ -243,6 +266,7 @@ static struct rig rig_new(void)
     rig.block[1] = rig.map->cache[BLOCK_BYTES / 8 - 1];
     make_hole(&rig, 3);
     make_hole(&rig, 5);
+    settle(rig.map);
     assert_true(rig.map->bump_granules > 0);
     assert_int_equal(cached(rig.host), 1);
     host_heap_assert_sound(rig.host, "a few calls");
@@ -430,9 +454,27 @@ static void cap_too_large(struct rig *rig)
     rig->map->room++;
 }
 
-static void lists_open_wrong(struct rig *rig)
+static void cap_too_large_beside_an_open_hole(struct rig *rig)
 {
-    rig->map->lists_open = 0;
+    make_hole(rig, 0);
+    cap_too_large(rig);
+}
+
+static void open_hole_forgotten(struct rig *rig)
+{
+    make_hole(rig, 0);
+    rig->map->holes.open = NULL;
+}
+
+static void open_hole_in_a_bin(struct rig *rig)
+{
+    rig->map->holes.open = hole_of_block(rig, 3);
+}
+
+static void open_hole_is_live(struct rig *rig)
+{
+    make_hole(rig, 0);
+    rig->map->holes.open = rig->block[2];
 }
 
 /* Takes the longest hole without a look at what is cached. */
@@ -444,7 +486,7 @@ static void longest_hole_gone(struct rig *rig)
         bin++;
     struct hole *hole = holes->bins[bin];
     uint32_t granule = map_granule_of(rig->heap, hole);
-    map_write_length(rig->heap, granule, cut_long(rig->heap, bin, hole, hole->granules));
+    map_write_length(rig->heap, granule, cut_long(rig->heap, bin, hole->granules));
 }
 
 static const struct mutant {
@@ -461,7 +503,9 @@ static const struct mutant {
     {"I5", top_bit_without_a_word}, {"I6", room_too_large}, {"I6", cached_twice},
     {"I6", cached_in_the_wrong_list}, {"I6", cached_is_a_hole}, {"I6", cached_outside_the_heap},
     {"I6", cache_bit_lost}, {"I7", bit_inside_the_bump_region}, {"I7", bump_region_too_long},
-    {"I1", bump_region_elsewhere}, {"I8", cap_too_large}, {"I8", lists_open_wrong},
+    {"I1", bump_region_elsewhere}, {"I8", cap_too_large},
+    {"I8", cap_too_large_beside_an_open_hole}, {"I4", open_hole_forgotten},
+    {"I4", open_hole_in_a_bin}, {"I4", open_hole_is_live},
     {"J", longest_hole_gone},
 };
 
@@ -476,6 +520,24 @@ static void mutants_of_every_invariant_are_named(void **state)
     }
 }
 
+/* On a heap so small that nothing is cached: a freed block is a hole at once. */
+static void a_block_grows_into_the_hole_behind_it(void **state)
+{
+    static const char *const scripts[] = {
+        "a96 b96 c96 -b a=192",        /* all of the hole */
+        "a96 b96 c96 -b a=120 !a=200", /* some of it; no more than there is */
+        "a96 b96 c96 -b !a=193 a=185",
+        "a400 b96 c96 -b a=496",       /* a long block, whose length is in the map */
+        "a250 b96 c96 -b a=300",       /* one that becomes long */
+        "a96 b96 !a=97",               /* the one behind is live */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        struct script_blocks blocks = {{NULL}};
+        host_heap_delete(script_heap(64, &blocks, scripts[i]));
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_live_block_s_length_is_read_from_the_map),
     cmocka_unit_test(bins_are_exact_to_4_kib_and_32_a_doubling_above),
@@ -484,8 +546,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_block_a_granule_longer_serves_too),
     cmocka_unit_test(a_long_block_serves_up_to_an_eighth_less),
     cmocka_unit_test(a_request_that_finds_no_hole_gets_the_cached_ones),
+    cmocka_unit_test(an_aligned_request_that_finds_no_hole_gets_the_cached_ones),
     cmocka_unit_test(no_more_is_cached_than_the_longest_hole_pays_for),
     cmocka_unit_test(no_order_of_requests_breaks_j),
+    cmocka_unit_test(a_block_grows_into_the_hole_behind_it),
     cmocka_unit_test(mutants_of_every_invariant_are_named),
 };
 

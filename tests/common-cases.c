@@ -99,7 +99,9 @@ static void alloc_refuses_sizes_near_4_gib(void **state)
     struct host_heap *host = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
     for (uint32_t align = 8; align != 0; align *= 2)
         for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-            assert_null(tested_strategy->alloc(&host->heap, sizes[i], align));
+            if (tested_strategy->alloc(&host->heap, sizes[i], align) != NULL)
+                fail_msg("a request for %u bytes, aligned to %u, was granted, where the heap has "
+                         "only %u", sizes[i], align, host_heap_region_bytes(host));
     host_heap_assert_sound(host, "requests near 4 GiB");
     struct heap_stats stats;
     heap_measure(tested_strategy, &host->heap, &stats);
@@ -121,22 +123,45 @@ static void resize_refuses_sizes_near_4_gib(void **state)
     host_heap_delete(host);
 }
 
+/* It holds so much already: whatever the strategy, there is nothing to be done. */
+static void resize_to_what_is_usable_succeeds(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
+    for (uint32_t size = 1; size <= 6000; size += 1 + size / 8) {
+        void *block = tested_strategy->alloc(&host->heap, size, HEAP_ALIGNMENT_BYTES);
+        assert_non_null(block);
+        uint32_t usable = tested_strategy->usable(&host->heap, block);
+        if (!tested_strategy->resize(&host->heap, block, usable) ||
+            tested_strategy->usable(&host->heap, block) != usable)
+            fail_msg("a block of %u usable bytes was resized to just as many, in vain", usable);
+        tested_strategy->free(&host->heap, block);
+    }
+    host_heap_assert_sound(host, "resizing blocks to what they are");
+    host_heap_delete(host);
+}
+
 /* Tries all addresses of the region, and 200 below and above. */
-static void assert_only_block_can_be_freed(struct host_heap *host, const uint8_t *block)
+static void assert_only_block_is_known(struct host_heap *host, const uint8_t *block)
 {
     uintptr_t first = (uintptr_t)host->heap.region.map - 200;
     uint32_t count = host_heap_region_bytes(host) + 2 * 200;
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *address = (uint8_t *)(first + i);
-        if (address != block && tested_strategy->free(&host->heap, address))
-            fail_msg("free accepted %p; the only live block is at %p", (void *)address,
-                     (const void *)block);
+        if (address == block)
+            continue;
+        if (tested_strategy->resize != NULL && tested_strategy->resize(&host->heap, address, 1))
+            fail_msg("resize accepted an address %d bytes behind the only live block's beginning",
+                     (int32_t)((uintptr_t)address - (uintptr_t)block));
+        if (tested_strategy->free(&host->heap, address))
+            fail_msg("free accepted an address %d bytes behind the only live block's beginning",
+                     (int32_t)((uintptr_t)address - (uintptr_t)block));
     }
 }
 
 /* What the owner writes into the block must not matter: small values are tried, which a
  * strategy that reads beyond its side array could take for its own. */
-static void free_refuses_every_address_but_the_live_block(void **state)
+static void every_address_but_the_live_blocks_is_refused(void **state)
 {
     (void)state;
     struct host_heap *host = host_heap_new(tested_strategy, SMALL_MAP_BYTES);
@@ -144,7 +169,7 @@ static void free_refuses_every_address_but_the_live_block(void **state)
     assert_non_null(block);
     for (int value = 0; value <= 4; value++) {
         memset(block, value, 200);
-        assert_only_block_can_be_freed(host, block);
+        assert_only_block_is_known(host, block);
     }
     assert_true(tested_strategy->free(&host->heap, block));
     assert_false(tested_strategy->free(&host->heap, block));
@@ -238,15 +263,16 @@ static void the_table_is_complete(void **state)
     assert_true(tested_strategy->walk != NULL && tested_strategy->check != NULL);
 }
 
+/* Those first that judge each call: what is wrong is better told than run into. */
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_table_is_complete),
     cmocka_unit_test(alloc_refuses_sizes_near_4_gib),
-    cmocka_unit_test(init_forgets_everything),
-    cmocka_unit_test(equal_calls_give_equal_heaps),
     cmocka_unit_test(tiny_heaps_are_sound),
     cmocka_unit_test(random_calls_on_a_small_heap_agree_with_the_oracle),
     cmocka_unit_test(random_calls_on_a_middle_heap_agree_with_the_oracle),
     cmocka_unit_test(random_calls_on_a_large_heap_agree_with_the_oracle),
+    cmocka_unit_test(init_forgets_everything),
+    cmocka_unit_test(equal_calls_give_equal_heaps),
     cmocka_unit_test(a_thousand_heaps_do_not_disturb_one_another),
     cmocka_unit_test(check_survives_any_damage),
     cmocka_unit_test(check_survives_random_memory),
@@ -254,12 +280,13 @@ static const struct CMUnitTest tests[] = {
 
 static const struct CMUnitTest resizing_tests[] = {
     cmocka_unit_test(resize_refuses_sizes_near_4_gib),
+    cmocka_unit_test(resize_to_what_is_usable_succeeds),
 };
 
 static const struct CMUnitTest validating_tests[] = {
-    cmocka_unit_test(free_refuses_every_address_but_the_live_block),
+    cmocka_unit_test(every_address_but_the_live_blocks_is_refused),
 };
 
 const struct cases common_cases = {tests, sizeof(tests) / sizeof(tests[0])};
-const struct cases resizing_cases = {resizing_tests, 1};
+const struct cases resizing_cases = {resizing_tests, 2};
 const struct cases validating_cases = {validating_tests, 1};

@@ -99,9 +99,12 @@ static const char *judge_place(struct oracle *oracle, const struct oracle_block 
 static const char *judge_usable(struct oracle *oracle, const struct oracle_block *block)
 {
     uint32_t offset = offset_of(oracle, block->address);
+    if (block->usable == 0)
+        return WRONG(oracle, "usable() knows no live block at offset %u, where %u bytes have "
+                     "been handed out", offset, block->bytes);
     if (block->usable < block->bytes)
-        return WRONG(oracle, "usable() says %u of the block of %u bytes at offset %u",
-                     block->usable, block->bytes, offset);
+        return WRONG(oracle, "%u bytes were asked for, but the block at offset %u has only %u",
+                     block->bytes, offset, block->usable);
     if (block->usable > host_heap_region_bytes(oracle->host) - offset)
         return WRONG(oracle, "usable() says %u at offset %u, which reaches out of the heap",
                      block->usable, offset);
@@ -201,9 +204,9 @@ static const char *move(struct oracle *oracle, uint32_t index, uint32_t bytes)
     const struct oracle_block old = state->block[index];
     uint32_t moved;
     const char *wrong = oracle_alloc(oracle, bytes, HEAP_ALIGNMENT_BYTES, &moved);
+    state->ids--; /* the block keeps its own */
     if (wrong != NULL || moved == ORACLE_UNKNOWN)
         return wrong;
-    state->ids--;
     state->block[moved].id = old.id;
     return oracle_free(oracle, oracle_index_of(oracle, old.address));
 }

@@ -269,7 +269,7 @@ static void each_defect_is_found_and_named(void **state)
          "two live blocks overlap: 40 bytes at offset 8, 20 bytes at offset 16"},
         {WRITES_INTO_A_LIVE_BLOCK,
          "byte 10 of the live block of 40 bytes at offset 8 has changed"},
-        {USABLE_TOO_SMALL, "usable() says 39 of the block of 40 bytes at offset 8"},
+        {USABLE_TOO_SMALL, "40 bytes were asked for, but the block at offset 8 has only 39"},
         {USABLE_TOO_LARGE, "usable() says 4096 at offset 8, which reaches out of the heap"},
         {USABLE_CHANGES, "walk shows 56 usable bytes at offset 8, where usable() said 40 when the "
                          "block was handed out"},

@@ -126,6 +126,23 @@ static void a_confined_heap_has_what_it_was_told_to_grow_by(void **state)
     live_heap_end(&live);
 }
 
+static void a_page_is_empty_iff_a_hole_covers_it(void **state)
+{
+    (void)state;
+    enum { PAGE = 4096 };
+    struct live_heap live;
+    start(&live, &heap_bitmap);
+    assert_int_equal(live_heap_empty_pages(&live), 16);
+    void *first = live_heap_alloc(&live, PAGE + UNIT); /* ends in the second page */
+    void *second = live_heap_alloc(&live, 2 * PAGE);   /* in the fourth */
+    assert_int_equal(live_heap_empty_pages(&live), 12);
+    live_heap_free(&live, first);
+    assert_int_equal(live_heap_empty_pages(&live), 13); /* the second has another's blocks, too */
+    live_heap_free(&live, second);
+    assert_int_equal(live_heap_empty_pages(&live), 16);
+    live_heap_end(&live);
+}
+
 static void logarithms_are_right_to_their_last_bit(void **state)
 {
     (void)state;
@@ -171,6 +188,7 @@ int main(void)
         cmocka_unit_test(a_fit_is_exact_iff_both_its_ends_touch),
         cmocka_unit_test(a_resized_block_is_known_by_its_new_size),
         cmocka_unit_test(a_confined_heap_has_what_it_was_told_to_grow_by),
+        cmocka_unit_test(a_page_is_empty_iff_a_hole_covers_it),
         cmocka_unit_test(logarithms_are_right_to_their_last_bit),
         cmocka_unit_test(distributions_have_the_moments_their_header_states),
     };

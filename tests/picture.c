@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "picture.h"
 
+#include "apart.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -19,4 +21,24 @@ void picture_draw(const struct host_heap *host, char *picture)
 {
     *picture = '\0';
     host->strategy->walk(&host->heap, draw_block, picture);
+}
+
+struct attempt {
+    const struct host_heap *host;
+    char picture[PICTURE_BYTES];
+};
+
+static void attempt_to_draw(void *context)
+{
+    struct attempt *attempt = context;
+    picture_draw(attempt->host, attempt->picture);
+}
+
+bool picture_try(const struct host_heap *host, char *picture)
+{
+    struct attempt *attempt = apart_share(sizeof(*attempt));
+    attempt->host = host;
+    bool drawn = apart_run(attempt_to_draw, attempt, true) == APART_DONE;
+    memcpy(picture, attempt->picture, PICTURE_BYTES);
+    return drawn;
 }

@@ -14,4 +14,10 @@ enum { PICTURE_BYTES = 512 };
  */
 void picture_draw(const struct host_heap *host, char *picture);
 
+/*
+ * The same for a heap that may be damaged, in a process of its own.
+ * Returns: false iff the walk does not come back.
+ */
+bool picture_try(const struct host_heap *host, char *picture);
+
 #endif

@@ -263,14 +263,16 @@ static void mutants_of_slabs_are_named(void **state)
     struct page *slab = page_first(&host->heap) + 1;
     struct buffer *first = slab->free;
     uint8_t *page = page_address(&host->heap, slab);
+    struct buffer *behind_last = (struct buffer *)(void *)(page + 3 * 1360);
     assert_int_equal(slab->live, 1);
+    behind_last->next = first->next; /* it would do for a buffer, were there room for it */
     mutate_byte(host, (uint8_t *)&slab->live, 2, "I6");
     mutate_byte(host, (uint8_t *)&slab->live, 4, "I6");
     mutate_byte(host, &slab->cache, CACHES, "I6");
     mutate_byte(host, &slab->cache, 0, "I6");
     mutate(host, &slab->free, 0, "I6");
     mutate(host, &slab->free, address_of(page) + 4, "I6");
-    mutate(host, &slab->free, address_of(page) + 3 * 1360, "I6");
+    mutate(host, &slab->free, address_of(behind_last), "I6");
     mutate(host, &slab->free, address_of(page) - 1360, "I6");
     mutate(host, &first->next, address_of(first), "I6");
     mutate(host, &first->next, 0, "I6");

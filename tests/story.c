@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "story.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "picture.h"
 
 /* The block that a call is about, by its id; for alloc, the one that it would make. */
@@ -45,8 +49,8 @@ static void tell_outcome(const struct caller *caller, const struct call *call, u
 static void tell_picture(const struct caller *caller, FILE *out)
 {
     char picture[PICTURE_BYTES];
-    picture_draw(caller->oracle->host, picture);
-    fprintf(out, "     %s\n", picture);
+    bool drawn = picture_try(caller->oracle->host, picture);
+    fprintf(out, "     %s\n", drawn ? picture : "(its walk() does not come to an end)");
 }
 
 /* Returns: what is wrong. */
@@ -74,12 +78,12 @@ static void tell_last(struct caller *caller, const struct story *story, FILE *ou
     } else {
         wrong = tell_one(caller, call, out);
     }
-    if (wrong == NULL && !story->last_is_fatal)
+    if (!story->last_is_fatal)
         tell_picture(caller, out);
     fprintf(out, "     wrong: %s\n", wrong != NULL ? wrong : story->why);
 }
 
-void story_tell(const struct story *story, FILE *out)
+static void tell_calls(const struct story *story, FILE *out)
 {
     struct caller *caller = caller_new(story->strategy, story->map_bytes);
     const char *wrong = NULL;
@@ -103,31 +107,62 @@ static void write_operation(const struct caller *caller, const struct call *call
                 call->bytes);
 }
 
-static void write_header(const struct story *story, FILE *out)
+/* Whatever was allocated and not freed. */
+static void write_frees(const struct story *story, const bool *freed, FILE *out)
 {
-    uint32_t allocations = 0;
-    uint32_t operations = 0;
-    for (uint32_t i = 0; i < story->count; i++) {
-        allocations += story->calls[i].kind == CALL_ALLOC;
-        operations += story->calls[i].kind != CALL_MISUSE;
-    }
-    fprintf(out, "%u\n%u\n%u\n1\n", story->map_bytes * HEAP_BYTES_PER_MAP_BYTE, allocations,
-            operations);
+    uint32_t id = 0;
+    for (uint32_t i = 0; i < story->count; i++)
+        if (story->calls[i].kind == CALL_ALLOC && !freed[id++])
+            fprintf(out, "f %u\n", id - 1);
 }
 
-bool story_write_rep(const struct story *story, const char *path)
+static void write_header(const struct story *story, FILE *out)
+{
+    uint32_t count[CALL_MISUSE + 1] = {0};
+    for (uint32_t i = 0; i < story->count; i++)
+        count[story->calls[i].kind]++;
+    fprintf(out, "%u\n%u\n%u\n1\n", story->map_bytes * HEAP_BYTES_PER_MAP_BYTE,
+            count[CALL_ALLOC], 2 * count[CALL_ALLOC] + count[CALL_REALLOC]);
+}
+
+static void write_operations(const struct story *story, FILE *out)
+{
+    bool *freed = calloc(story->count + 1, sizeof(*freed));
+    struct caller *caller = caller_new(story->strategy, story->map_bytes);
+    const char *wrong = NULL;
+    for (uint32_t i = 0; i < story->count && wrong == NULL; i++) {
+        const struct call *call = &story->calls[i];
+        write_operation(caller, call, out);
+        if (call->kind == CALL_FREE)
+            freed[id_of(caller, call)] = true;
+        if (i + 1 < story->count)
+            wrong = caller_make(caller, call);
+    }
+    write_frees(story, freed, out);
+    caller_delete(caller);
+    free(freed);
+}
+
+static bool write_rep(const struct story *story, const char *path)
 {
     FILE *out = fopen(path, "w");
     if (out == NULL)
         return false;
-    struct caller *caller = caller_new(story->strategy, story->map_bytes);
-    const char *wrong = NULL;
     write_header(story, out);
-    for (uint32_t i = 0; i < story->count && wrong == NULL; i++) {
-        write_operation(caller, &story->calls[i], out);
-        if (i + 1 < story->count)
-            wrong = caller_make(caller, &story->calls[i]);
-    }
-    caller_delete(caller);
+    write_operations(story, out);
     return fclose(out) == 0;
+}
+
+void story_tell(const struct story *story, const char *rep_path, FILE *out)
+{
+    fprintf(out, "%s goes wrong on a heap of %u + %u bytes, after %u call%s:\n",
+            story->strategy->name, story->map_bytes, story->map_bytes * HEAP_BYTES_PER_MAP_BYTE,
+            story->count, story->count == 1 ? "" : "s");
+    tell_calls(story, out);
+    if (write_rep(story, rep_path))
+        fprintf(out, "As a trace: host-%s map_bytes=%u run=replay %s\n", story->strategy->name,
+                story->map_bytes, rep_path);
+    else
+        fprintf(out, "error: %s: %s\n", rep_path, strerror(errno));
+    fflush(out);
 }

@@ -18,15 +18,13 @@ struct story {
 
 /*
  * Makes the calls on a fresh heap and tells each, with what it led to; draws the heap before
- * and after the last. Ends with the first wrong.
+ * and after the last. Ends with the first wrong, and with the calls as a trace in a file, and
+ * how to replay it.
+ *
+ * Alignment and misuse have no place in a trace: an aligned request is written as a plain one,
+ * misuse is left out. At the end the trace frees what is live, since whoever replays it looks
+ * at what is in a block when it is freed.
  */
-void story_tell(const struct story *story, FILE *out);
-
-/*
- * Writes the calls as a trace that replays them. Alignment and misuse have no place in a
- * trace: an aligned request is written as a plain one, misuse is left out.
- * Returns: false iff the file cannot be written.
- */
-bool story_write_rep(const struct story *story, const char *path);
+void story_tell(const struct story *story, const char *rep_path, FILE *out);
 
 #endif

@@ -85,11 +85,11 @@ static void every_name_makes_a_valid_trace(void **state)
     (void)state;
     static const char *const forms[] = {
         "churn-%s", "fifo-%s", "lifo-%s", "ramp-%s", "fill-%s", "fixed-%s-50",
-        "fixedfifo-%s-50", "fixedlifo-%s-50", "knuth-%s-40"};
+        "fixedfifo-%s-50", "fixedlifo-%s-50", "knuth-%s-40", "queue-%s", "queue-%s-30"};
     static const char *const others[] = {
         "alloctest", "alloctest-3", "mstress", "rptest", "rptest-2", "holes-1", "holes-3000",
         "tlsf-1", "tlsf-2", "tlsf-3", "tlsf-4", "tlsf-5", "bestfit-8-9", "bestfit-32-40",
-        "robson-1-64", "robson-6-4096"};
+        "robson-1-64", "robson-6-4096", "hoard-150", "hoard-1-16777216"};
     for (const struct size_mix *mix = size_mixes; mix->name != NULL; mix++)
         for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
             char name[32];
@@ -244,6 +244,43 @@ static void knuth_lets_each_block_live_for_its_time(void **state)
     assert_in_range(sum * 100 / lives, LIFETIME * 50 - 20, LIFETIME * 50 + 120);
 }
 
+/* Whoever is first waits for room: so memory is as full as the largest request leaves it. */
+static void queue_keeps_its_memory_full(void **state)
+{
+    (void)state;
+    static const struct { const char *name; uint32_t percent, largest; } rows[] = {
+        {"queue-uniform", 85, 1024}, {"queue-kernel-50", 50, 4096}, {"queue-small-99", 99, 64}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct trace trace;
+        must_make(rows[i].name, 1, &trace);
+        uint32_t room = (uint32_t)((uint64_t)MIB * rows[i].percent / 100);
+        assert_in_range(play(&trace).peak, room - rows[i].largest, room);
+        assert_int_equal(trace.operation_count - trace.build_up_operations, 32768);
+        assert_in_range(trace.build_up_operations, trace.id_count, UINT32_MAX);
+    }
+}
+
+/* Stays differ by a factor of three: blocks overtake each other about every other time. */
+static void queue_lets_blocks_leave_in_another_order_than_they_came(void **state)
+{
+    (void)state;
+    static uint32_t born[ID_MAX];
+    struct trace trace;
+    uint32_t now = 0, last = 0, overtaken = 0, frees = 0;
+    must_make("queue-uniform", 1, &trace);
+    for (uint32_t i = 0; i < trace.operation_count; i++) {
+        const struct trace_operation *operation = &trace.operations[i];
+        if (operation->kind == TRACE_ALLOC) {
+            born[operation->id] = now++;
+            continue;
+        }
+        overtaken += born[operation->id] < last;
+        last = born[operation->id];
+        frees++;
+    }
+    assert_in_range(overtaken, frees / 4, frees * 3 / 4);
+}
+
 static void mstress_gives_everything_back(void **state)
 {
     (void)state;
@@ -373,7 +410,7 @@ static void a_wrong_name_is_refused_with_the_right_ones(void **state)
         if (wrong == NULL)
             fail_msg("%s was not refused", wrong_names[i]);
         assert_non_null(strstr(wrong, "churn-MIX[-PERCENT] fifo-MIX[-PERCENT]"));
-        assert_non_null(strstr(wrong, "bestfit-SIZE-ROUNDS robson-LOG2-UNITS; MIX is one of: kernel"));
+        assert_non_null(strstr(wrong, "hoard-BLOCKS[-BYTES] robson-LOG2-UNITS; MIX is one of:"));
         assert_non_null(strstr(wrong, "larson halving"));
     }
 }
@@ -401,6 +438,8 @@ int main(void)
         cmocka_unit_test(a_limit_counts_from_the_end_of_the_build_up),
         cmocka_unit_test(fixed_keeps_its_number_of_blocks),
         cmocka_unit_test(knuth_lets_each_block_live_for_its_time),
+        cmocka_unit_test(queue_keeps_its_memory_full),
+        cmocka_unit_test(queue_lets_blocks_leave_in_another_order_than_they_came),
         cmocka_unit_test(mstress_gives_everything_back),
         cmocka_unit_test(a_fifth_of_alloctests_slots_takes_most_of_its_operations),
         cmocka_unit_test(holes_leaves_every_other_block),

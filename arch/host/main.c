@@ -65,6 +65,8 @@ static void read_argument(struct invocation *invocation, const char *argument)
         if (!bulk_open(word.next))
             refuse(strerror(errno), word.next);
         add_word(invocation, "placements");
+    } else if (text_is(word, "changes")) {
+        add_word(invocation, "changes");
     } else if (strchr(argument, '=') != NULL) {
         if (text_is(word, "unit=cycles"))
             clock_use();

@@ -6,8 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
-from lab.errors import RunError
+from lab.evidence import Records, mean
 from lab.experiment import Experiment
+
+__all__ = ["NAIVE", "Scale", "About", "Telling", "Records", "mean", "churn"]
 
 NAIVE = "bitmap"
 """The heap on trial."""
@@ -62,27 +64,6 @@ class Telling:
     """What its template asks for."""
     figures: Mapping[str, str] = field(default_factory=dict)
     """SVG, by name."""
-
-
-class Records:
-    """The records of a run, as chapters ask for them."""
-
-    def __init__(self, results: Mapping[str, Any]) -> None:
-        self._results = results
-        self.asked: set[str] = set()
-        """The keys of those that somebody asked for."""
-
-    def __getitem__(self, one: Experiment) -> Any:
-        self.asked.add(one.key)
-        try:
-            return self._results[one.key]
-        except KeyError:
-            raise RunError(f"there is no record of: {one.key}") from None
-
-
-def mean(cost: Mapping[str, Any]) -> float:
-    """The mean of a cost object of a kernel's record."""
-    return float(cost["total"] / cost["operations"])
 
 
 def churn(machine: str, strategy: str, scale: Scale, percent: int, *, mix: str = "kernel",

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, Sequence
 
-from lab import ROOT, __main__ as command, build, results
+from lab import ROOT, __main__ as command, build, heaps, results
 from lab.trace import Trace
 
 TRACE_TEXT = "1000\n2\n4\n1\na 0 64\na 1 100\nf 0\nr 1 200\n"
@@ -64,7 +64,7 @@ def trace(name: str = "tiny", operations: int = 4) -> Trace:
 
 
 def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
-               heap_kib: int = 1024, operations: int = 4) -> dict[str, Any]:
+               heap_kib: int = 1024, operations: int = 4, hardening: str = "off") -> dict[str, Any]:
     """A replay's record, as a kernel writes it."""
 
     def cost(count: int) -> dict[str, int]:
@@ -73,14 +73,15 @@ def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
 
     series = {name: [place, place + scale] for place, name in enumerate(results.SERIES)}
     return {
-        "strategy": strategy, "heap_kib": heap_kib, "unit": "instructions", "hardening": "off",
+        "strategy": strategy, "heap_kib": heap_kib, "unit": "instructions", "hardening": hardening,
         "locking": "none", "operations": operations, "build_up_operations": 0,
         "failures": failures, "first_failure": {name: 7 for name in results.FIRST_FAILURE}
         if failures else None, "cost": cost(3),
         "malloc": cost(2), "free": cost(1), "init_cost": 4000 + scale,
         "peak_requested_bytes": 200,
         "footprint": {"map_bytes": 16384, "control_bytes": 4 * scale, "text_bytes": 900,
-                      "stack_bytes": 64, "hardening_bytes": 0},
+                      "stack_bytes": 64,
+                      "hardening_bytes": 0 if hardening == "off" else 16640},
         "placement_hash": "0123456789abcdef", "series": series,
         "portrait": ["2m", "1n1r", "2w", "1c1h"],
     }
@@ -88,18 +89,20 @@ def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
 
 def document(strategies: Sequence[str] = ("bitmap", "next-fit"),
              traces: Sequence[str] = ("one", "two"), host: str = "here",
-             **changes: Any) -> results.Document:
-    """A whole document, made up."""
+             hardening: Sequence[str] = ("off",), **changes: Any) -> results.Document:
+    """A whole document, made up: each heap costs more than the one before."""
     made = [trace(name) for name in traces]
-    records = [results.record(raw_record(strategy, scale=place + 1, **changes), one,
-                              600 + place, 200, None)
-               for place, strategy in enumerate(strategies) for one in made]
+    shown = heaps.all_of({"strategies": strategies, "hardening": hardening})
+    records = [results.record(
+        raw_record(heap.strategy, scale=place + 1, hardening=heap.hardening, **changes), one,
+        600 + place, 200, None) for place, heap in enumerate(shown) for one in made]
     return results.document(
         settings={"strategies": list(strategies), "traces": list(traces), "workloads": [],
-                  "seed": None, "heap_kib": 1024, "operations_limit": None, "unit": "instructions"},
-        build={strategy: {"kernel": {"compiler": "clang 14", "flags": ["-O2"]},
-                          "search": {"compiler": "gcc 12", "flags": ["-O2", "-m32"]}}
-               for strategy in strategies},
+                  "seed": None, "hardening": list(hardening), "heap_kib": 1024,
+                  "operations_limit": None, "unit": "instructions"},
+        build={heap.name: {"kernel": {"compiler": "clang 14", "flags": ["-O2"]},
+                           "search": {"compiler": "gcc 12", "flags": ["-O2", "-m32"]}}
+               for heap in shown},
         traces=made, records=records,
         host={"date": host, "machine": host, "processor": host, "cores": 2, "system": host,
               "accel": "tcg", "qemu": host, "seconds": 1.5, "durations_seconds": {}})
@@ -122,13 +125,6 @@ def schema_complaints(made: results.Document) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(made)]
 
 
-def what_makes_code(programs: dict[str, Any]) -> dict[str, Any]:
-    """Compilers and flags, but for warnings: these change no count."""
-    return {machine: (made["compiler"], [flag for flag in made["flags"]
-                                         if not flag.startswith("-W")])
-            for machine, made in programs.items()}
-
-
 def programs_missing() -> str:
     """Why real kernels cannot be built and booted here; empty if they can."""
     missing = [tool for tool in ("qemu-system-i386", "clang", "ld.lld", "nasm", "ninja", "gcc")
@@ -136,6 +132,23 @@ def programs_missing() -> str:
     if not os.access(build.meson(), os.X_OK):
         missing.append("meson")
     return f"not installed: {', '.join(missing)}" if missing else ""
+
+
+_SOURCE_PARTS = ("arch", "cross", "kernel", "lab", "mm", "papers", "peers", "tests", "traces",
+                 "meson.build", "meson_options.txt")
+
+
+def copied_source(directory: Path) -> Path:
+    """A copy in `directory` of all that is built, for a test that changes it."""
+    source = directory / "source"
+    source.mkdir()
+    for part in _SOURCE_PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, source / part,
+                            ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / part, source / part)
+    return source
 
 
 def script(path: Path, text: str) -> Path:

@@ -4,33 +4,22 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import unittest
-from typing import Any
-from unittest import mock
 
-from lab import ROOT, process
+from lab import ROOT
 from lab.answer import command as answer, fit, pages, worst_case
-from lab.answer.chapter import Records, Scale
+from lab.answer.chapter import Scale
 from lab.errors import RunError
-from lab.experiment import CACHEGRIND, KERNEL, REPEATABLE, Builds, Experiment, Laboratory
-from lab.schedule import carry_out
-from lab.tests.support import empty_directory, said, temporary_directory, what_makes_code
+from lab.evidence import Records
+from lab.experiment import CACHEGRIND, KERNEL, REPEATABLE, Experiment
+from lab.tests import committed
 
 
-class BadInput(unittest.TestCase):
-    """Each is one whole line on standard error, status 2, and nothing written or started."""
+class BadInput(committed.BadInput):
 
-    def setUp(self) -> None:
-        self.directory = self.enterContext(empty_directory())
-        self.enterContext(mock.patch.object(answer, "measure", side_effect=AssertionError))
-
-    def refusal(self, *arguments: str) -> str:
-        status, out, err = said("answer", *arguments)
-        self.assertEqual((status, out), (2, ""))
-        self.assertEqual(list(self.directory.iterdir()), [])
-        return err
+    NAME = "answer"
+    command = answer
 
     def test_an_unknown_option_is_told(self) -> None:
         self.assertEqual(self.refusal("--fast"), "heaplab: error: unrecognized arguments: --fast;"
@@ -49,39 +38,17 @@ class BadInput(unittest.TestCase):
                          " two results cannot be written to the same file\n")
 
 
-class Committed(unittest.TestCase):
-    """docs/answer.md: its words follow from its records, and its records are still so."""
+class Committed(committed.Page):
+    """docs/answer.md."""
 
-    PAGE = ROOT / "docs" / "answer.md"
-    RECORDS = ROOT / "docs" / "answer" / "results.json"
-    document: dict[str, Any]
-    REMEDY = "write it anew: ./heaplab answer --out docs/answer.md"
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.document = json.loads(cls.RECORDS.read_text("utf-8"))
-
-    def test_page_and_figures_are_what_the_records_say(self) -> None:
-        made = pages.files(self.document, self.PAGE, self.RECORDS)
-        same_figures = self.document["build"]["figures"] == pages.figures_by()
-        for path, text in made.items():
-            if path.suffix == ".md" or same_figures:
-                with self.subTest(path.name):
-                    self.assertEqual(path.read_text("utf-8"), text, self.REMEDY)
-        if not same_figures:
-            self.skipTest(f"the figures were drawn by {self.document['build']['figures']}, here"
-                          f" is {pages.figures_by()}; the words agree")
-
-    def test_no_figure_lies_about_unused(self) -> None:
-        made = pages.files(self.document, self.PAGE, self.RECORDS)
-        self.assertEqual(set(self.RECORDS.parent.glob("*.svg")),
-                         {path for path in made if path.suffix == ".svg"})
+    NAME = "answer"
+    pages = pages
 
     def test_it_is_the_whole_and_not_the_quick_one(self) -> None:
         self.assertEqual(self.document["settings"], {"quick": False, "cachegrind": True})
 
     def test_each_chapter_has_all_its_parts(self) -> None:
-        text = self.PAGE.read_text("utf-8")
+        text = self.page.read_text("utf-8")
         chapters = re.split(r'<a id="', text)[1:]
         self.assertEqual(len(chapters), len(pages.CHAPTERS))
         for module, chapter in zip(pages.CHAPTERS, chapters):
@@ -99,25 +66,12 @@ class Committed(unittest.TestCase):
                 self.assertEqual(one.records, len(marked))
 
     def test_a_quick_part_of_the_records_comes_out_again(self) -> None:
-        """What a record did not have when it was taken, it may have now."""
-        committed = {record["key"]: record["result"] for record in self.document["records"]}
+        results = {record["key"]: record["result"] for record in self.document["records"]}
         chosen = [one for one in pages.experiments(Scale())
                   if one.machine in REPEATABLE and one.effort <= 3000 and one.heap_kib == 1024
-                  and one.hardening == "off" and "died" not in committed[one.key]]
-        builds = Builds(chosen)
-        builds.prepare(print)
-        if what_makes_code(builds.provenance()) != \
-                what_makes_code(self.document["build"]["programs"]):
-            self.skipTest("the committed records were taken with other compilers or flags")
-        laboratory = Laboratory(chosen, builds, self.enterContext(temporary_directory()))
-        process.wait_for(carry_out(laboratory.plan, len(os.sched_getaffinity(0)),
-                                   laboratory.perform, mock.Mock()))
+                  and one.hardening == "off" and "died" not in results[one.key]]
         self.assertGreater(len(chosen), 100)
-        for one in chosen:
-            answer = json.loads(json.dumps(laboratory.answers[one.key]))
-            with self.subTest(one.key):
-                told = {name: answer.get(name) for name in committed[one.key]}
-                self.assertEqual(told, committed[one.key], self.REMEDY)
+        self.must_come_out_again(chosen)
 
 
 class Words(unittest.TestCase):
@@ -135,7 +89,7 @@ class Words(unittest.TestCase):
                 self.assertLessEqual(set(re.findall(r"\d[\d,.]*\d|\d", text)), self.CONSTANTS)
 
     def test_what_valgrind_would_have_said_is_said_to_be_missing(self) -> None:
-        document = json.loads(Committed.RECORDS.read_text("utf-8"))
+        document = json.loads((ROOT / "docs" / "answer" / "results.json").read_text("utf-8"))
         document["settings"]["cachegrind"] = False
         document["records"] = [record for record in document["records"]
                                if record["machine"] != CACHEGRIND]

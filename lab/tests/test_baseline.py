@@ -79,6 +79,7 @@ class Judgement(unittest.TestCase):
                            ("free.max", "kfree max"), ("footprint.map_bytes", "side array"),
                            ("footprint.control_bytes", "control"),
                            ("footprint.text_bytes", ".text"), ("footprint.stack_bytes", "stack"),
+                           ("footprint.hardening_bytes", "hardening"),
                            ("smallest_total_bytes", "tightness")):
             with self.subTest(path):
                 comparison = _compared(_set(path, 10 ** 6))
@@ -153,6 +154,16 @@ class Report(unittest.TestCase):
         self.assertIn("In the baseline, but not measured now: bitmap on one.\n", text)
         self.assertIn("Measured now, but not in the baseline: brand-new on one.\n", text)
         self.assertEqual(comparison.worse, [])
+
+    def test_a_hardened_heap_is_held_against_itself_hardened(self) -> None:
+        both = document(hardening=("off", "check"))
+        comparison = Comparison(summary(both), summary(document(hardening=("check",))),
+                                Fraction(0))
+        text = self.shown(comparison)
+        self.assertIn("In the baseline, but not measured now: bitmap on one, bitmap on two,", text)
+        self.assertNotIn("Measured now, but not in the baseline", text)
+        self.assertEqual({change.place[0] for change in comparison.changes},
+                         {"bitmap+check", "next-fit+check"})
 
     def test_another_compiler_is_told_once(self) -> None:
         def change(made: Document) -> None:

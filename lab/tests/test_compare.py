@@ -10,6 +10,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -89,6 +90,14 @@ class BadInput(unittest.TestCase):
                     self.refusal("--strategies", given, "--traces", "good.rep"),
                     f"heaplab: error: there is no strategy '{named}'; choose from:"
                     " bitmap, next-fit, best-fit; or, of the peers: dlmalloc, emmalloc\n")
+
+    def test_an_unknown_hardening_level_is_told_with_the_list(self) -> None:
+        for given, named in (("max", "max"), ("off,on", "on"), ("", "")):
+            with self.subTest(given):
+                self.assertEqual(
+                    self.refusal("--hardening", given, "--traces", "good.rep"),
+                    f"heaplab: error: there is no hardening level '{named}'; choose from: off,"
+                    " check, redzone, full\n")
 
     def test_a_heap_size_out_of_range_is_told(self) -> None:
         for given in ("63", "65537", "0", "-1", "", "1e3", "many", "9" * 40, "64.0", "\u0664"):
@@ -209,7 +218,7 @@ class Jobs(unittest.TestCase):
     def measure(self, stall: Optional[float] = None, limit: Optional[int] = None) -> Measurement:
         measurement = Measurement(
             Request(["bitmap"], [trace()], stall_seconds=stall, operations_limit=limit),
-            FakePrograms(self.directory), self.directory)
+            {"off": FakePrograms(self.directory)}, self.directory)
         process.wait_for(carry_out(measurement.plan, 1, measurement.perform, Silent()))
         return measurement
 
@@ -287,6 +296,7 @@ class Jobs(unittest.TestCase):
         changes: tuple[tuple[dict[str, Any], str], ...] = (
             ({"strategy": "next-fit"}, "the result's strategy is 'next-fit', not 'bitmap'"),
             ({"heap_kib": 512}, "the result's heap_kib is 512, not 1024"),
+            ({"hardening": "full"}, "the result's hardening is 'full', not 'off'"),
             ({"unit": "cycles"}, "the result's unit is 'cycles', not 'instructions'"),
             ({"operations": 3}, "the result's operations is 3, not 4"))
         for change, words in changes:
@@ -402,6 +412,19 @@ class RealKernels(unittest.TestCase):
             self.assertEqual(schema_complaints(document), [])
         rows = list(csv.DictReader((self.directory / "all.csv").read_text("utf-8").splitlines()))
         self.assertEqual([row["strategy"] for row in rows], ["bitmap", "boundary-map"])
+
+    def test_hardening_is_measured_level_by_level(self) -> None:
+        document, out = self.compare("--strategies", "half-fit", "--hardening", "check,off",
+                                     "--workloads", "churn-small-60")
+        off, check = document["records"]
+        self.assertEqual((off["hardening"], check["hardening"]), ("off", "check"))
+        self.assertEqual(off["footprint"]["hardening_bytes"], 0)
+        self.assertGreater(check["footprint"]["hardening_bytes"], 0)
+        self.assertGreater(check["cost"]["mean"], off["cost"]["mean"])
+        self.assertEqual(sorted(document["build"]), ["half-fit", "half-fit+check"])
+        added = f"+{check['cost']['mean'] - off['cost']['mean']:,.1f}"
+        self.assertRegex(out, r"(?s)what hardening adds to off.*half-fit\+check +" +
+                         re.escape(added))
 
     def test_workloads_are_made_replayed_and_shown(self) -> None:
         document, out = self.compare("--strategies", "tlsf,half-fit", "--heap-kib", "128",

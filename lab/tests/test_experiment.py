@@ -12,7 +12,8 @@ from unittest import mock
 
 from lab import cachegrind, process, qemu
 from lab.errors import RunError
-from lab.experiment import HOST, KERNEL, LAB, Evidence, Experiment, Laboratory, operations_of
+from lab.experiment import (HOST, KERNEL, LAB, SIMULATION, Evidence, Experiment, Laboratory,
+                            operations_of)
 from lab.schedule import Plan
 from lab.tests.support import temporary_directory, trace
 
@@ -90,6 +91,25 @@ class Answers(unittest.TestCase):
     def test_the_lab_itself_can_answer(self) -> None:
         one = Experiment(LAB, "bitmap", trace=trace(), digest=count)
         self.assertEqual(self.answer(one, []), {"digest": {"operations": 4}})
+
+    def test_a_simulation_is_told_its_strategy_and_its_size(self) -> None:
+        one = Experiment(SIMULATION, "bitmap", "robson size=4 number=64", heap_kib=9)
+        self.assertEqual((one.program, one.subject), ("host-papers", "robson at 9 KiB"))
+        commands: list[list[str]] = []
+
+        async def run(command: list[str], *, clock: Any, on_line: Any) -> process.Outcome:
+            commands.append(command)
+            on_line('result: {"units":64}')
+            return process.Outcome(0, "", ())
+
+        laboratory = Laboratory([one], Builds(), self.scratch)
+        job = laboratory.plan.start_next()
+        assert job
+        with mock.patch.object(process, "run", run):
+            process.wait_for(laboratory.perform(job))
+        self.assertEqual(laboratory.answers, {one.key: {"units": 64}})
+        self.assertEqual(commands, [["/bin/true", "robson", "size=4", "number=64", "kib=9",
+                                     "strategy=bitmap"]])
 
     def test_two_jobs_about_the_same_are_both_carried_out(self) -> None:
         both = [Experiment(KERNEL, "bitmap", "run=replay workload=x samples=0"),

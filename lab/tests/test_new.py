@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import tempfile
 import unittest
-from pathlib import Path
 from unittest import mock
 
-from lab import ROOT, build, new
+from lab import build, new
 from lab.errors import InputError, RunError
-
-PARTS = ("arch", "cross", "kernel", "lab", "mm", "papers", "peers", "tests", "traces")
+from lab.tests.support import copied_source, temporary_directory
 
 
 def run_quietly(*command: object) -> None:
@@ -24,15 +20,7 @@ def run_quietly(*command: object) -> None:
 class NewStrategy(unittest.TestCase):
 
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.source = Path(directory.name) / "source"
-        self.source.mkdir()
-        for part in PARTS:
-            shutil.copytree(ROOT / part, self.source / part,
-                            ignore=shutil.ignore_patterns("__pycache__"))
-        for part in ("meson.build", "meson_options.txt"):
-            shutil.copy(ROOT / part, self.source / part)
+        self.source = copied_source(self.enterContext(temporary_directory()))
         self.options = self.source / "meson_options.txt"
 
     def test_a_name_that_is_none_is_refused_and_nothing_is_written(self) -> None:

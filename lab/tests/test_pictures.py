@@ -7,12 +7,14 @@ import colorsys
 import io
 import itertools
 import unittest
-from typing import Optional
+from typing import Callable, Optional
+from unittest import mock
 from xml.etree import ElementTree
 
+from matplotlib.axes import Axes
 from PIL import Image
 
-from lab import figures, outputs, pictures, portrait, results, tradeoff
+from lab import figures, outputs, overtime, pictures, portrait, results, tradeoff
 from lab.results import Document
 from lab.tests.support import changed, document, raw_record, trace
 from lab.tradeoff import Point
@@ -90,6 +92,42 @@ def _lightness(colour: str) -> float:
     """How light a grey print shows a colour, from 0 to 1."""
     red, green, blue = bytes.fromhex(colour[1:])
     return colorsys.rgb_to_yiq(red / 255, green / 255, blue / 255)[0]
+
+
+class OverTime(unittest.TestCase):
+    """One trace, a panel for each heap."""
+
+    def panels(self, draw: Callable[[Document, str], str]) -> list[Axes]:
+        with mock.patch.object(overtime, "svg") as svg:
+            draw(document(strategies=("a", "b", "c"), hardening=("off", "full")), "one")
+        return [axes for axes in svg.call_args.args[0].axes if axes.get_visible()]
+
+    def test_each_heap_has_a_panel_and_all_have_the_same_axes(self) -> None:
+        for draw in (overtime.memory, overtime.portraits):
+            with self.subTest(draw.__name__):
+                panels = self.panels(draw)
+                self.assertEqual([axes.get_title("left") for axes in panels],
+                                 ["a", "a+full", "b", "b+full", "c", "c+full"])
+                self.assertEqual(len({(axes.get_xlim(), axes.get_ylim()) for axes in panels}), 1)
+
+    def test_memory_shows_what_is_requested_granted_and_free_and_the_largest_hole(self) -> None:
+        panel = self.panels(overtime.memory)[-1]
+        series = document(strategies=("a", "b", "c"), hardening=("off", "full"))
+        (one,) = (one for one in series["records"] if (one["strategy"], one["hardening"],
+                                                       one["trace"]) == ("c", "full", "one"))
+        shown = {line.get_label(): [y * 1024 for y in line.get_ydata()] for line in panel.lines}
+        self.assertEqual(shown, {"granted": one["series"]["granted"],
+                                 "free": one["series"]["free"],
+                                 "largest hole": one["series"]["largest"]})
+        self.assertEqual([area.get_label() for area in panel.collections], ["requested"])
+
+    def test_lines_differ_without_their_colours(self) -> None:
+        styles = [line._unscaled_dash_pattern for line in self.panels(overtime.memory)[0].lines]
+        self.assertEqual(len(set(map(str, styles))), 3)
+
+    def test_they_are_the_same_every_time(self) -> None:
+        for draw in (overtime.memory, overtime.portraits):
+            self.assertEqual(draw(document(), "one"), draw(document(), "one"))
 
 
 class Portrait(unittest.TestCase):

@@ -26,8 +26,9 @@ class Names(unittest.TestCase):
 
     def test_every_form_makes_names(self) -> None:
         names = ["churn-s1", "fifo-larson-09", "fill-halving", "fixed-words-500", "knuth-s1-1000",
-                 "alloctest", "alloctest-100", "mstress", "rptest-7", "holes-32", "tlsf-5",
-                 "bestfit-32-500", "robson-6-4096"]
+                 "queue-uniform", "queue-power-70", "alloctest", "alloctest-100", "mstress",
+                 "rptest-7", "holes-32", "tlsf-5", "bestfit-32-500", "hoard-150",
+                 "hoard-60-65536", "robson-6-4096"]
         self.assertEqual(workload.chosen(",".join(names)), names)
 
     def test_all_are_the_standard_ones_and_none_is_none(self) -> None:

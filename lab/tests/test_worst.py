@@ -12,8 +12,7 @@ from unittest import mock
 
 from lab import ROOT, process, trace
 from lab.errors import InputError, RunError
-from lab.tests.support import (empty_directory, programs_missing, said, temporary_directory,
-                               what_makes_code)
+from lab.tests.support import empty_directory, programs_missing, said, temporary_directory
 from lab.worst import command as worst, goals, page
 from lab.worst.cost_bounds import CostBounds
 from lab.worst.goals import Found
@@ -148,8 +147,7 @@ class Committed(unittest.TestCase):
             with self.subTest(key):
                 self.assertFalse(goals.exceeds(one), f"{one.figure} is more than {one.bound}: the"
                                  " bound's proof or the code is wrong")
-        if what_makes_code(worst.provenance(builds, strategies[0])) != \
-                what_makes_code(self.SHELF.build()):
+        if worst.provenance(builds, strategies[0]) != self.SHELF.build():
             self.skipTest("the committed figures were taken with other compilers or flags; no"
                           " bound is broken")
         for one in self.SHELF.records():
@@ -183,8 +181,7 @@ class Committed(unittest.TestCase):
         directory = self.enterContext(temporary_directory())
         records = {one["goal"]: one for one in self.SHELF.records()
                    if one["strategy"] == "tlsf"}
-        if what_makes_code(worst.provenance(worst.prepare(["tlsf"], print), "tlsf")) != \
-                what_makes_code(self.SHELF.build()):
+        if worst.provenance(worst.prepare(["tlsf"], print), "tlsf") != self.SHELF.build():
             self.skipTest("the committed figures were taken with other compilers or flags")
         traces = [str(self.SHELF.trace_file("tlsf", goal)) for goal in records]
         status, _, err = said(

@@ -14,7 +14,7 @@ from typing import Any, Optional, Sequence
 from rich.console import Console
 
 from lab import process, results
-from lab.build import Build, strategies as known_strategies
+from lab.build import Build, strategies as known_strategies, what_makes_code
 from lab.errors import InputError, Interrupted, RunError
 from lab.progress import Board, duration
 from lab.schedule import Job, Plan, carry_out
@@ -141,10 +141,7 @@ class Searches:
 
 def provenance(builds: dict[int, Build], strategy: str) -> dict[str, Any]:
     """What made the programs, whichever heap they have: where it is the same, figures are."""
-    made = builds[goals.heap_kib(strategy)].provenance(strategy)
-    return {program: {"compiler": by["compiler"],
-                      "flags": [flag for flag in by["flags"] if not flag.startswith("-DHEAP_")]}
-            for program, by in made.items()}
+    return what_makes_code(builds[goals.heap_kib(strategy)].provenance(strategy))
 
 
 def prepare(strategies: Sequence[str], say: Any) -> dict[int, Build]:

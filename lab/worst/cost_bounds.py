@@ -116,7 +116,7 @@ def _none(_: int, __: int) -> Turns:
     return Turns(0)
 
 
-BASE_FREE, BASE_MALLOC, EACH_PAGE, EACH_HOLE = 310, 400, 210, 30
+BASE_FREE, BASE_MALLOC, EACH_PAGE, EACH_HOLE = 310, 400, 210, 20
 """mm/boundary-map.c, Cost."""
 
 
@@ -169,7 +169,7 @@ COST_BOUNDS: dict[tuple[str, str], CostBound] = {
     ("tlsf", MALLOC): CostBound("constant", _CODE, _none),
     ("tlsf", FREE): CostBound("constant", _CODE, _none),
     ("boundary-map", MALLOC): CostBound(
-        "400; above 4 KiB 210 more per 4 KiB, and 30 for each hole of the bin", "mm/boundary-map.c",
+        "400; above 4 KiB 210 more per 4 KiB, and 20 for each hole of the bin", "mm/boundary-map.c",
         stated=_boundary_map),
     ("boundary-map", FREE): CostBound("constant, and 310", f"{_CODE}; mm/boundary-map.c", _none,
                                       lambda *_: BASE_FREE),

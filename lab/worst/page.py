@@ -106,7 +106,7 @@ def table(kind: Kind, records: Sequence[Record]) -> Table:
 def finding(records: Sequence[Record]) -> list[str]:
     """What the search of a bin comes to in boundary-map, if that was searched for."""
     return [f"boundary-map's kmalloc of {one['operation_bytes']:,} bytes looks at every hole of"
-            f" its bin, three times over: without these it would be allowed"
+            f" its bin, twice over: without these it would be allowed"
             f" {cost_bounds.claimed(one['operation_bytes']):,} instructions and not"
             f" {one['bound']:,}, and {one['figure']:,} were counted. It is the one cost there that"
             " others decide by what they did." for one in records if one["goal"] == goals.LONG

@@ -199,8 +199,9 @@ class BadBoots(InScratch):
         self.assert_error("workload: there is none of that name; there are: churn-MIX[-PERCENT]"
                           " fifo-MIX[-PERCENT] lifo-MIX[-PERCENT] ramp-MIX[-PERCENT] fill-MIX"
                           " fixed-MIX-BLOCKS fixedfifo-MIX-BLOCKS fixedlifo-MIX-BLOCKS"
-                          " knuth-MIX-LIFETIME alloctest[-SLOTS] mstress[-BLOCKS] rptest[-SLOTS]"
-                          " holes-HOLES tlsf-TEST bestfit-SIZE-ROUNDS robson-LOG2-UNITS; MIX is"
+                          " knuth-MIX-LIFETIME queue-MIX[-PERCENT] alloctest[-SLOTS]"
+                          " mstress[-BLOCKS] rptest[-SLOTS] holes-HOLES tlsf-TEST"
+                          " bestfit-SIZE-ROUNDS hoard-BLOCKS[-BYTES] robson-LOG2-UNITS; MIX is"
                           " one of: kernel small uniform power large words eight s1 s2 s3 larson"
                           " halving", "--append", "run=replay workload=churn-kernels")
 
@@ -327,6 +328,37 @@ class Replays(InScratch):
         self.assertLess(placed, record["heap_kib"] * 1040)
         self.assertEqual((allocated, freed, cost),
                          (record["malloc"]["total"], 0xFFFFFFFF, record["free"]["total"]))
+
+    def test_changes_lead_from_walk_to_walk_and_are_the_same_on_the_host(self):
+        trace = self.write("some.rep", "1\n3\n6\n1\n"
+                           "a 0 100\na 1 3000\nf 0\na 2 40\nr 1 9000\nf 1\n")
+        in_kernel, on_host = self.scratch / "changes.bin", self.scratch / "host.bin"
+        record = json.loads(self.replay(trace, "samples=1 placements changes", "--debug-console",
+                                        in_kernel))
+        subprocess.run([HOSTS / f"host-{STRATEGY}", "run=replay", "samples=1", "changes",
+                        f"placements={on_host}", trace], check=True, capture_output=True)
+        self.assertEqual(in_kernel.read_bytes(), on_host.read_bytes())
+        blocks = self.last_walk(in_kernel.read_bytes(), operations=6)
+        self.assertEqual(sum(size for size, state in blocks.values() if state == 0),
+                         record["series"]["granted"][0])
+        self.assertEqual(max((size for size, state in blocks.values() if state == 1), default=0),
+                         record["series"]["largest"][0])
+
+    def last_walk(self, noted: bytes, operations: int) -> dict[int, tuple[int, int]]:
+        """By distance: the size and state of each block after all operations."""
+        words = [word for (word,) in struct.iter_unpack("<I", noted)]
+        blocks: dict[int, tuple[int, int]] = {}
+        for operation in range(operations + 1):
+            del words[:1 if operation else 0]  # the placement
+            while (word := words.pop(0)) != 0xFFFFFFFF:
+                start, size = word & 0x3FFFFFFF, words.pop(0)
+                for gone in [place for place in blocks if start <= place < start + size]:
+                    del blocks[gone]
+                blocks[start] = size, word >> 30
+        self.assertEqual(words, [])
+        self.assertEqual([place for place in sorted(blocks)][1:],
+                         [place + blocks[place][0] for place in sorted(blocks)][:-1])
+        return blocks
 
     def test_operations_that_are_in_no_cost_are_marked(self):
         costs = self.scratch / "costs.bin"

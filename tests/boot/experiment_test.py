@@ -56,6 +56,18 @@ class Sins(unittest.TestCase):
         self.assert_outcome("small-overrun", refused=None, reported=0)
 
 
+class Driver(unittest.TestCase):
+
+    def test_the_careless_drivers_overrun_hides_in_the_rounding_for_long_and_then_shows(self):
+        record = run("careless-driver")
+        self.assertIs(record["sound"], False)
+        self.assertGreater(record["delivered"], 50)
+        self.assertEqual(record["received"], record["delivered"] + 8)  # the queue
+
+    def test_the_careless_driver_forgets_runts(self):
+        self.assertGreater(run("careless-driver")["runts"], 0)
+
+
 class Figures(unittest.TestCase):
 
     def test_zeroing_costs_more_the_larger_the_block(self):

@@ -97,7 +97,7 @@ static void probe(struct explorer *explorer)
 {
     explorer->explored->probing = true;
     const char *wrong = probe_state(&explorer->probe);
-    explorer->explored->probing = false;
+    explorer->explored->probing = wrong != NULL;
     if (wrong != NULL)
         give_up(wrong, explorer->explored);
 }

@@ -29,7 +29,7 @@ struct explored {
     /* The sequence being made; the shortest that went wrong, if one did: */
     struct call calls[EXPLORED_LENGTH_MAX];
     uint32_t count;
-    bool probing;                    /* all calls came back, the state is being probed */
+    bool probing;                    /* all calls came back, the state is or was being probed */
     char wrong[ORACLE_REASON_BYTES]; /* empty if all is right */
 };
 

@@ -4,14 +4,14 @@
  * some length, and compares each state with the oracle and with the strategy's policy. Ends
  * with what was covered, or with the shortest sequence that goes wrong, as a trace as well.
  */
-#include <errno.h>
-#include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "explore.h"
+#include "fault.h"
 #include "story.h"
 
 enum {
@@ -34,28 +34,24 @@ static const char *rep_path;
 /* why: what a probe found, or what kept the last call, or the probe, from coming back. */
 static void tell(const char *why, bool came_back)
 {
+    char text[2 * ORACLE_REASON_BYTES];
+    if (explored.probing) {
+        snprintf(text, sizeof(text), "that shows when wrong addresses are offered, and then all "
+                 "blocks freed: %s", why);
+        why = text;
+    }
     const struct story story = {.strategy = scope.strategy,
                                 .map_bytes = scope.map_bytes,
                                 .calls = explored.calls,
                                 .count = explored.count,
                                 .last_is_fatal = !came_back && !explored.probing,
                                 .why = why};
-    printf("%s goes wrong on a heap of %u + %u bytes, after %u call%s:\n", scope.strategy->name,
-           scope.map_bytes, scope.map_bytes * HEAP_BYTES_PER_MAP_BYTE, explored.count,
-           explored.count == 1 ? "" : "s");
-    story_tell(&story, stdout);
-    if (!story_write_rep(&story, rep_path))
-        printf("error: %s: %s\n", rep_path, strerror(errno));
-    else
-        printf("As a trace: host-%s map_bytes=%u run=replay %s\n", scope.strategy->name,
-               scope.map_bytes, rep_path);
-    fflush(stdout);
+    story_tell(&story, rep_path, stdout);
 }
 
-/* What a sanitizer calls when it has said its own, on standard error. */
 static void tell_of_fault(void)
 {
-    tell("the fault that is described above", false);
+    tell("memory is touched that is not the heap's, or a rule of C is broken; see above", false);
 }
 
 /* Since the last alarm nothing has come to its end: so nothing will. */
@@ -115,23 +111,10 @@ static _Noreturn void refuse(const char *argument)
     exit(EXIT_FAILURE);
 }
 
-/* Returns: the number behind "name=", at most max; 0 iff argument does not begin so. */
-static uint32_t number_in(const char *argument, const char *name, uint32_t max)
-{
-    size_t length = strlen(name);
-    char *end;
-    if (strncmp(argument, name, length) != 0)
-        return 0;
-    unsigned long value = strtoul(argument + length, &end, 10);
-    if (*end != '\0' || end == argument + length || value < 1 || value > max)
-        refuse(argument);
-    return (uint32_t)value;
-}
-
 static void read_argument(const char *argument)
 {
-    uint32_t transitions = number_in(argument, "transitions=", TRANSITIONS_MAX);
-    uint32_t map_bytes = number_in(argument, "map_bytes=", MAP_BYTES_MAX);
+    uint32_t transitions = argument_number(argument, "transitions=", TRANSITIONS_MAX);
+    uint32_t map_bytes = argument_number(argument, "map_bytes=", MAP_BYTES_MAX);
     if (transitions != 0)
         scope.transitions_max = transitions;
     else if (map_bytes % 8 == 0 && map_bytes != 0)
@@ -163,7 +146,7 @@ int main(int count, char **arguments)
         read_argument(arguments[i]);
     if (scope.map_bytes == 0)
         find_smallest_heap();
-    __sanitizer_set_death_callback(tell_of_fault);
+    fault_call(tell_of_fault);
     signal(SIGALRM, watch);
     alarm(HANGS_AFTER_SECONDS);
     explore(&scope, &explored, stdout);

@@ -6,13 +6,16 @@ usage: hammer_test.py BUILD_DIRECTORY STRATEGY [unittest arguments]
 Kernels run under -icount: the same schedule comes out the same each time.
 """
 
+import gzip
 import json
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path()
 STRATEGY = ""
 
@@ -100,6 +103,15 @@ class FourProcessors(unittest.TestCase):
                 self.assertEqual((status, record["trouble"]), (DONE, None))
                 self.assertEqual(record["workload"], workload)
                 self.assertGreaterEqual(record["operations"], 40000)
+
+    def test_a_recorded_trace_is_split_over_the_processors(self) -> None:
+        with tempfile.NamedTemporaryFile(suffix=".rep") as trace:
+            packed = SOURCE / "traces" / "linux-fork-exec.rep.gz"
+            trace.write(gzip.decompress(packed.read_bytes()))
+            trace.flush()
+            status, record = hammer("percpu", "interval=20000", 4, "--module", trace.name)
+        self.assertEqual((status, record["trouble"], record["workload"]), (DONE, None, "split"))
+        self.assertEqual((record["operations"], record["failures"]), (94581, 0))
 
 
 class BadWords(unittest.TestCase):

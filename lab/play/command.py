@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""`heaplab play`: one trace on some heaps, as a film to step through.
+
+Each kernel replays the trace in QEMU, once, and writes down what every operation did; what it
+wrote is held against its record, and becomes one page.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Mapping, Optional, Sequence
+
+from rich.console import Console
+
+from lab import process, qemu, results, trace, workload
+from lab.build import Build, lab_root
+from lab.compare import STALL_SECONDS
+from lab.errors import InputError, RunError
+from lab.experiment import operations_of
+from lab.play.film import Notes, Reel
+from lab.play.page import page
+from lab.progress import Board, duration
+from lab.reply import Answer
+from lab.schedule import Job, Plan, carry_out
+from lab.trace import Trace
+
+
+FILMED = "filming"
+LARGE_BYTES = 5_000_000
+"""A page above this is said to be large."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be filmed; all of it has been checked."""
+
+    subject: str
+    """A trace's file or name, or a workload's name."""
+    strategies: Sequence[str]
+    heap_kib: int
+    seed: int = workload.SEED_DEFAULT
+    operations_limit: Optional[int] = None
+    workers: int = 1
+
+    @property
+    def is_workload(self) -> bool:
+        """Whether the kernel makes the subject itself."""
+        return not trace.find(self.subject).exists() and workload.is_name(self.subject)
+
+
+class Filming:
+    """Has each kernel replay the trace and write down what it does."""
+
+    def __init__(self, request: Request, of: Trace, programs: Mapping[str, Path],
+                 scratch: Path) -> None:
+        self._request = request
+        self._trace = of
+        self._programs = programs
+        self._scratch = scratch
+        self._module: Optional[Path] = None
+        if of.seed is None:
+            self._module = scratch / f"{of.sha256}.rep"
+            results.write_files({self._module: of.text.decode()})
+        self.plan = Plan(Job(FILMED, strategy, of.name, self._operations)
+                         for strategy in request.strategies)
+        self._reels: dict[str, Reel] = {}
+
+    @property
+    def _operations(self) -> int:
+        """How many are replayed at most; a workload was made with the limit."""
+        limit = self._request.operations_limit
+        return self._trace.operations if self._trace.seed is not None or not limit \
+            else min(limit, self._trace.operations)
+
+    @property
+    def reels(self) -> list[Reel]:
+        """In the order asked for."""
+        return [self._reels[strategy] for strategy in self._request.strategies]
+
+    async def perform(self, job: Job) -> None:
+        """Film one heap.
+
+        Raises RunError unless what the kernel noted down agrees with its record.
+        """
+        notes = self._scratch / f"film-{job.strategy}-{time.monotonic_ns()}.notes"
+        try:
+            record = await self._replay(job, notes)
+            reel = self._reel(job, record, notes.read_bytes())
+        finally:
+            notes.unlink(missing_ok=True)
+        reel.check()
+        self._reels[job.strategy] = reel
+
+    async def _replay(self, job: Job, notes: Path) -> results.Record:
+        limit = self._request.operations_limit
+        words = ["run=replay", "unit=instructions", "placements", "costs", "changes",
+                 *workload.words(self._trace), *([f"operations={limit}"] if limit else [])]
+        machine = qemu.Machine(
+            kernel=self._programs[job.strategy], append=" ".join(words), module=self._module,
+            count=True, memory_mib=self._memory_mib(), debug_console=notes)
+        # A walk after each operation takes as long again, for each 1,000 blocks that are live.
+        clock = process.Clock(None, 10 * STALL_SECONDS * max(1.0, self._request.heap_kib / 1024)
+                              * max(1.0, self._operations / 100_000))
+        answer = self._listener(job, clock)
+        outcome = await qemu.boot(machine, clock=clock, on_line=answer.line)
+        if failure := qemu.verdict(outcome):
+            said = f" ({answer.complaint})" if answer.complaint else ""
+            raise RunError(f"{job}: the kernel {failure}{said}; the end of its log:", outcome.tail)
+        record = answer.result(str(job))
+        results.check_kernel_record(record)
+        return dict(record)
+
+    def _reel(self, job: Job, record: results.Record, notes: bytes) -> Reel:
+        operations = operations_of(self._trace)[:record["operations"]]
+        if not self._trace.fills and len(operations) != self._operations:
+            raise RunError(f"{job}: {len(operations)} operations were replayed, not"
+                           f" {self._operations}")
+        return Reel(job.strategy, record, operations, Notes(notes, len(operations)),
+                    results.total_bytes(self._request.heap_kib))
+
+    def _listener(self, job: Job, clock: process.Clock) -> Answer:
+        def on_progress(done: int, total: int) -> None:
+            clock.renew()
+            self.plan.advance(job, done / total)
+
+        return Answer(on_progress)
+
+    def _memory_mib(self) -> int:
+        """RAM of the machine: the heap, two walks of it, the trace, the tables, and some."""
+        tables_bytes = len(self._trace.text) + 64 * (self._trace.operations + self._trace.ids)
+        return 192 + (2 * self._request.heap_kib * 1040 + tables_bytes >> 20)
+
+
+def check(subject: str, out: Path) -> None:
+    """Raise InputError unless the subject is there, is valid, and is not written over."""
+    results.check_writable([out])
+    path = trace.find(subject)
+    if not path.exists() and workload.is_name(subject):
+        return
+    trace.read(path)
+    if path.resolve() == out.resolve():
+        raise InputError(f"{out}: cannot be written: this film is of it")
+
+
+def run(request: Request, out: Path) -> int:
+    """Film, and write the page."""
+    console = Console(stderr=True)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        console.print(f"heaplab: {text}", markup=False, highlight=False, soft_wrap=True)
+
+    build = Build(request.heap_kib)
+    kernels = {strategy: f"los-{strategy}.elf" for strategy in request.strategies}
+    maker = f"host-{request.strategies[0]}"
+    build.prepare([*kernels.values(), maker], say)
+    of = _subject(request, build.program(maker))
+    filming = Filming(request, of, {strategy: build.program(name)
+                                    for strategy, name in kernels.items()}, lab_root() / "traces")
+    say(f"{of.name} on {', '.join(request.strategies)}, {request.heap_kib} KiB")
+    with Board(console, request.workers) as board:
+        process.wait_for(carry_out(filming.plan, request.workers, filming.perform, board))
+    made = page(of, filming.reels)
+    results.write_files({out: made})
+    _conclude(filming.reels, say)
+    say(f"{out} written, {len(made):,} bytes, {duration(time.monotonic() - started)} in all")
+    if len(made) > LARGE_BYTES:
+        say("that is large: fewer strategies or --operations make it smaller")
+    return 0
+
+
+def _subject(request: Request, maker: Path) -> Trace:
+    directory = lab_root() / "traces"
+    directory.mkdir(parents=True, exist_ok=True)
+    if not request.is_workload:
+        return trace.read(trace.find(request.subject))
+    (made,) = workload.make([request.subject], seed=request.seed, heap_kib=request.heap_kib,
+                            operations_limit=request.operations_limit, program=maker,
+                            directory=directory)
+    return dataclasses.replace(made, name=request.subject)
+
+
+def _conclude(reels: Sequence[Reel], say: Callable[[str], None]) -> None:
+    """What there is to see, in a line for each heap."""
+    for reel in reels:
+        worst = reel.record["cost"]
+        seen = f"worst operation {worst['max_operation']:,}, {worst['max']:,}" \
+            f" {reel.record['unit']}" if worst["operations"] else "no operation with a cost"
+        first = reel.record["first_failure"]
+        failed = f"{reel.record['failures']:,} failures, the first in operation" \
+            f" {first['operation']:,}" if first else "no failure"
+        say(f"{reel.name}: {seen}; {failed}")

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""Strategies at hardening levels."""
+
+import unittest
+
+from lab import heaps
+from lab.errors import InputError
+from lab.heaps import Heap
+
+
+class Heaps(unittest.TestCase):
+
+    def test_only_what_is_hardened_says_so_in_its_name(self) -> None:
+        self.assertEqual(Heap("tlsf").name, "tlsf")
+        self.assertEqual(Heap("tlsf", "redzone").name, "tlsf+redzone")
+
+    def test_each_strategy_is_there_at_each_level(self) -> None:
+        made = heaps.all_of({"strategies": ["b", "a"], "hardening": ["off", "full"]})
+        self.assertEqual([heap.name for heap in made], ["b", "b+full", "a", "a+full"])
+
+    def test_levels_stand_in_their_order_once_each(self) -> None:
+        self.assertEqual(heaps.chosen_levels("full, off,full"), ["off", "full"])
+
+    def test_what_is_no_level_is_refused(self) -> None:
+        with self.assertRaisesRegex(InputError, "there is no hardening level 'max'; choose from:"
+                                    " off, check, redzone, full"):
+            heaps.chosen_levels("check,max")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""mutate: which changes are found in a source, what is kept, and what is said of survivors."""
+
+import importlib.util
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from lab import ROOT, mutants, mutate, verdicts
+from lab.errors import InputError
+from lab.mutants import Mutant
+from lab.verdicts import SAME, SURVIVES, Ledger, Verdict
+from lab.tests.support import temporary_directory
+
+SOURCE = """/* a < b is a comment */
+enum { SIZE = 8 };
+_Static_assert(SIZE == 8, "not a body");
+static int declared(int a);
+
+static int choose(int a, int b)
+{
+    if (a < b && !(a & 1))
+        return a + 7;
+    a -= b;
+    (void)b;
+    while (a != 0)
+        a++;
+    return a > b ? a : b;
+}
+"""
+
+
+@unittest.skipUnless(importlib.util.find_spec("clang"), "python3-clang is not there")
+class Changes(unittest.TestCase):
+
+    def setUp(self) -> None:
+        root = self.enterContext(temporary_directory())
+        (root / "mm").mkdir()
+        (root / "mm" / "x.c").write_text(SOURCE)
+        self.enterContext(mock.patch.object(mutants, "ROOT", root))
+        self.found = mutants.of_file("mm/x.c", "mm/x.c")
+
+    def test_each_kind_of_change_is_found_where_it_can_be_made(self) -> None:
+        changes = {(one.kind, one.after) for one in self.found}
+        for change in (
+                ("comparison", "if (a <= b && !(a & 1))"), ("logic", "if (a < b || !(a & 1))"),
+                ("logic", "if (a < b && (a & 1))"), ("arithmetic", "if (a < b && !(a | 1))"),
+                ("condition", "if (!(a < b && !(a & 1)))"), ("constant", "return a + 8;"),
+                ("arithmetic", "return a - 7;"), ("statement", ";"), ("arithmetic", "a += b;"),
+                ("comparison", "while (a == 0)"), ("arithmetic", "a--;"),
+                ("condition", "return !(a > b) ? a : b;")):
+            self.assertIn(change, changes)
+
+    def test_only_the_bodies_of_functions_are_changed(self) -> None:
+        self.assertEqual({one.function for one in self.found}, {"choose"})
+        self.assertFalse([one for one in self.found if "(void)b" in one.old])
+
+    def test_a_change_is_made_at_its_place_and_nowhere_else(self) -> None:
+        for one in self.found:
+            text = one.applied(SOURCE)
+            self.assertEqual(len(text) - len(SOURCE), len(one.new) - len(one.old))
+            self.assertEqual(text[:one.offset], SOURCE[:one.offset])
+            self.assertNotEqual(text, SOURCE)
+
+    def test_no_two_changes_have_the_same_key(self) -> None:
+        self.assertEqual(len(self.found), len({one.key for one in self.found}))
+
+
+@unittest.skipUnless(importlib.util.find_spec("clang"), "python3-clang is not there")
+class Samples(unittest.TestCase):
+
+    def test_the_same_seed_chooses_the_same_and_a_larger_sample_has_all_of_a_smaller(self) -> None:
+        (subject, *_) = mutate.subjects(["bitmap"])
+        small, again, large = (mutate.chosen(subject, count, 3) for count in (5, 5, 12))
+        self.assertEqual(small, again)
+        self.assertEqual(len(small), 5)
+        self.assertLess(set(small), set(large))
+
+    def test_a_header_is_tried_with_every_strategy_that_includes_it(self) -> None:
+        found = {one.file: [name for name, _ in one.owners] for one in
+                 mutate.subjects(["bitmap", "tlsf", "half-fit", "best-fit"])}
+        self.assertEqual(found["mm/byte_map.h"], ["bitmap", "best-fit"])
+        self.assertEqual(found["mm/tagged_block.h"], ["tlsf", "half-fit"])
+        self.assertNotIn("mm/heap_strategy.h", found)
+
+    def test_the_front_door_and_the_check_can_be_asked_for(self) -> None:
+        for name, file in (("heap", "mm/heap.c"), ("heap_check", "mm/heap_check.c")):
+            (subject, *_) = mutate.subjects([name])
+            self.assertEqual(subject.file, file)
+            self.assertTrue(mutate.chosen(subject, 3, 1))
+
+
+def a_mutant(file: str = "mm/bitmap.c") -> Mutant:
+    return Mutant(file, "f", "constant", 3, "1", "2", 1, "a = 1;", "a = 2;")
+
+
+class Ledgers(unittest.TestCase):
+
+    def setUp(self) -> None:
+        self.path = self.enterContext(temporary_directory()) / "kept" / "mutants.json"
+
+    def test_what_was_found_is_known_to_the_next_run(self) -> None:
+        verdict = Verdict(a_mutant().key, "mm/bitmap.c", "constant", SURVIVES)
+        ledger = Ledger(self.path)
+        ledger.note(a_mutant(), verdict)
+        ledger.write()
+        self.assertEqual(Ledger(self.path).find(a_mutant()), verdict)
+
+    def test_a_verdict_on_a_file_that_was_changed_since_is_forgotten(self) -> None:
+        root = self.enterContext(temporary_directory())
+        (root / "mm").mkdir()
+        (root / "mm" / "x.c").write_text("int a = 1;")
+        with mock.patch.object(verdicts, "ROOT", root):
+            ledger = Ledger(None)
+            ledger.note(a_mutant("mm/x.c"), Verdict("k", "mm/x.c", "constant", SURVIVES))
+            self.assertIsNotNone(ledger.find(a_mutant("mm/x.c")))
+            (root / "mm" / "x.c").write_text("int b = 1;")
+            self.assertIsNone(ledger.find(a_mutant("mm/x.c")))
+
+    def test_a_survivor_is_tried_again_when_the_tests_have_changed(self) -> None:
+        for outcome, is_known in ((SURVIVES, False), ("strategy-bitmap: x", True)):
+            ledger = Ledger(None)
+            ledger.note(a_mutant(), Verdict("k", "mm/bitmap.c", "constant", outcome))
+            self.assertIsNotNone(ledger.find(a_mutant()))
+            ledger._tests = "others"
+            self.assertEqual(ledger.find(a_mutant()) is not None, is_known)
+
+    def test_a_file_that_is_no_list_of_verdicts_is_named(self) -> None:
+        self.path.parent.mkdir()
+        self.path.write_text("{")
+        with self.assertRaisesRegex(InputError, "mutants.json is no list of verdicts"):
+            Ledger(self.path)
+
+
+class Survivors(unittest.TestCase):
+
+    def explain(self, text: str) -> dict[str, str]:
+        path = Path(self.enterContext(temporary_directory())) / "mutants.txt"
+        path.write_text(text)
+        return verdicts.explanations(path)
+
+    def test_keys_share_the_reason_below_them(self) -> None:
+        reason = "It makes no difference."
+        self.assertEqual(
+            self.explain("# why\n\na -> b\nc -> d\n    It makes no\n    difference.\n"),
+            {"a -> b": reason, "c -> d": reason})
+
+    def test_a_key_without_a_reason_is_named(self) -> None:
+        with self.assertRaisesRegex(InputError, "keys without a reason, or the reverse: a -> b"):
+            self.explain("a -> b\n")
+
+    def test_a_row_counts_mutants_only_and_tells_explained_from_not(self) -> None:
+        found = [Verdict("a", "mm/x.c", "logic", outcome) for outcome in
+                 ("strategy-x: t", "exhaustive-x", SAME, SURVIVES)]
+        found.append(Verdict("b", "mm/x.c", "logic", SURVIVES))
+        (row, whole) = verdicts.rows(found, {"mm/x.c": 9}, {"a": "no difference"})
+        self.assertEqual(row, ["`mm/x.c`", "9", "5", "4", "2", "50.0 %", "1", "1", "0", "1", "1"])
+        self.assertEqual(whole[1:], row[1:])
+
+    def test_every_survivor_is_shown_under_its_reason(self) -> None:
+        found = [Verdict("a", "mm/x.c", "logic", SURVIVES),
+                 Verdict("b", "mm/x.c", "logic", SURVIVES)]
+        shown = verdicts.as_markdown(found, {"mm/x.c": 9}, {"a": "No difference"})
+        self.assertIn("**No difference**\n\n- `a`\n", shown)
+        self.assertIn("**Not explained**\n\n- `b`\n", shown)
+
+
+class Explanations(unittest.TestCase):
+
+    def test_each_is_of_a_file_that_there_is(self) -> None:
+        for key in verdicts.explanations():
+            self.assertTrue((ROOT / key.partition(" ")[0]).is_file(), key)
+            self.assertIn(" -> ", key)
+
+
+if __name__ == "__main__":
+    unittest.main()

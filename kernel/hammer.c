@@ -50,11 +50,19 @@ static void look_whether_stuck(struct hand *worker, const void *where)
             .kind = HAMMER_STUCK, .found_by = worker, .address = where});
 }
 
+static void note_interrupt(struct hand *worker, const void *where)
+{
+    worker->interrupted_at = where;
+    worker->interrupted_in = worker->operations;
+    worker->interrupted_when = together_clock();
+}
+
 static void interrupted(const void *where)
 {
     struct hand *hand = hand_of(together_index(), true);
     uint8_t **slot = &hand->slots[random_below(&hand->random, INTERRUPT_SLOTS)];
     hand->interrupts++;
+    note_interrupt(hand_of(together_index(), false), where);
     look_whether_stuck(hand_of(together_index(), false), where);
     if (*slot == NULL) {
         *slot = hammer_take(hand, hammer.mix->draw(&hand->random));

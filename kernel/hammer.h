@@ -50,6 +50,9 @@ struct hand {
     uint32_t next_in_trace;
     uint32_t seen_operations; /* by the last interrupt; and since when there were so many */
     uint64_t seen_at;
+    const void *interrupted_at; /* the instruction before which the last interrupt of its work came */
+    uint32_t interrupted_in;    /* the call that it had made, or was about to make */
+    uint64_t interrupted_when;
 };
 
 /* From one processor to another: only one puts blocks in, only one takes them out. */

@@ -75,6 +75,25 @@ static void report_call(const char *name, uint32_t id)
                    hand % 2 != 0 ? "true" : "false", hammer_id_operation(id));
 }
 
+/* Where each processor's own work was, the last time that an interrupt came. */
+static void report_interrupted(void)
+{
+    const char *comma = "";
+    console_report("\"interrupted\":[");
+    for (uint32_t i = 0; i < HAMMER_HANDS; i += 2) {
+        const struct hand *worker = &hammer.hands[i];
+        char name[NAME_BYTES] = "";
+        if (worker->interrupted_when == 0)
+            continue;
+        machine_name_of(worker->interrupted_at, name, sizeof(name));
+        console_report("%s{\"processor\":%u,\"operation\":%u,\"where\":\"%s\",\"at\":%llu}", comma,
+                       i / 2, worker->interrupted_in, name,
+                       (unsigned long long)(worker->interrupted_when - hammer.started_at));
+        comma = ",";
+    }
+    console_report("],");
+}
+
 static void report_trouble(const struct hammer_trouble *trouble)
 {
     const struct hand *hand = trouble->found_by;
@@ -86,6 +105,7 @@ static void report_trouble(const struct hammer_trouble *trouble)
     report_call("found_by", hammer_id(hand->number, hand->operations));
     if (trouble->other_id != 0)
         report_call("owner", trouble->other_id);
+    report_interrupted();
     console_report("\"block\":%u,\"bytes\":%u,\"address\":%u,\"where\":\"%s\",\"text\":\"%s\"}",
                    (uint32_t)(uintptr_t)trouble->block, trouble->bytes,
                    (uint32_t)(uintptr_t)trouble->address, name,

@@ -15,6 +15,7 @@
 #include "panic.h"
 #include "power.h"
 #include "processor_test.h"
+#include "race.h"
 #include "runner.h"
 #include "screen.h"
 #include "serial.h"
@@ -56,6 +57,8 @@ static enum machine_status do_job(const struct job *job)
         return processor_test(&boot_info, job->processors);
     case JOB_HAMMER:
         return processor_hammer(&boot_info, job);
+    case JOB_RACE:
+        return processor_race(&boot_info, job);
     case JOB_EXPERIMENT:
         return run_experiment(job);
     case JOB_MISUSE:

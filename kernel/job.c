@@ -27,6 +27,7 @@ static const struct choice kinds[] = {
     {"misuse", JOB_MISUSE},
     {"shell", JOB_SHELL},
     {"hammer", JOB_HAMMER},
+    {"race", JOB_RACE},
     {NULL, 0},
 };
 
@@ -65,10 +66,10 @@ static bool parse_unit(struct text word, struct job *job)
 }
 
 /* What a name means is for those to say who are asked for it. */
-static bool parse_name(struct text word, char name[JOB_NAME_BYTES])
+static bool parse_text(struct text word, char *name, uint32_t name_bytes)
 {
     uint32_t length = (uint32_t)(word.end - word.next);
-    if (length == 0 || length >= JOB_NAME_BYTES)
+    if (length == 0 || length >= name_bytes)
         return false;
     __builtin_memcpy(name, word.next, length);
     name[length] = '\0';
@@ -112,6 +113,8 @@ static bool parse_word(struct text word, struct job *job)
         return job->placements = true;
     if (text_is(word, "costs"))
         return job->costs = true;
+    if (text_is(word, "warm"))
+        return job->is_warm = true;
     if (text_is(word, "changes"))
         return job->changes = true;
     if (text_take_name(&word, "run"))
@@ -119,11 +122,11 @@ static bool parse_word(struct text word, struct job *job)
     if (text_take_name(&word, "fault"))
         return parse_fault(word, job);
     if (text_take_name(&word, "workload"))
-        return parse_name(word, job->workload);
+        return parse_text(word, job->workload, sizeof(job->workload));
     if (text_take_name(&word, "experiment"))
-        return parse_name(word, job->experiment);
+        return parse_text(word, job->experiment, sizeof(job->experiment));
     if (text_take_name(&word, "sin"))
-        return parse_name(word, job->sin);
+        return parse_text(word, job->sin, sizeof(job->sin));
     if (text_take_name(&word, "unit"))
         return parse_unit(word, job);
     if (text_take_name(&word, "operations"))
@@ -133,6 +136,12 @@ static bool parse_word(struct text word, struct job *job)
                job->processors <= JOB_PROCESSORS_MAX;
     if (text_take_name(&word, "interval"))
         return text_number(word, &job->interval) && job->interval <= JOB_INTERVAL_MAX;
+    if (text_take_name(&word, "switches"))
+        return parse_text(word, job->switches, sizeof(job->switches));
+    if (text_take_name(&word, "bound"))
+        return text_number(word, &job->bound) && job->bound >= 1 && job->bound <= JOB_BOUND_MAX;
+    if (text_take_name(&word, "lock"))
+        return job->lock_lets_interrupts_in = text_is(word, "unmasked");
     if (text_take_name(&word, "scale"))
         return text_number(word, &job->scale) && job->scale > 0;
     if (text_take_name(&word, "samples"))

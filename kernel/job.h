@@ -21,10 +21,11 @@ enum job_kind {
     JOB_MISUSE,
     JOB_SHELL,
     JOB_HAMMER,
+    JOB_RACE,
 };
 
 enum { JOB_SAMPLES_MAX = 4096, JOB_NAME_BYTES = 32, JOB_PROCESSORS_MAX = 8,
-       JOB_INTERVAL_MAX = 1000000000 };
+       JOB_INTERVAL_MAX = 1000000000, JOB_SWITCHES_BYTES = 512, JOB_BOUND_MAX = 3 };
 
 struct job {
     enum job_kind kind;
@@ -42,6 +43,10 @@ struct job {
     uint32_t processors;      /* how many to start */
     uint32_t interval;        /* ticks between two interrupts, in the mean; 0: none; of JOB_HAMMER */
     char sin[JOB_NAME_BYTES]; /* its name; only of JOB_MISUSE; empty: all of them */
+    char switches[JOB_SWITCHES_BYTES]; /* a schedule; only of JOB_RACE, and so are the next three */
+    bool is_warm;             /* each processor has called the heap before the race */
+    uint32_t bound;           /* try all schedules of at most so many switches; 0: do not */
+    bool lock_lets_interrupts_in; /* put a spin lock round the heap that does not mask them */
     enum machine_fault fault; /* only of JOB_FAULT */
     bool fails;               /* requests of a replay fail as failing says */
     struct heap_failing failing;

@@ -282,6 +282,7 @@ COMMANDS = {
     "papers": papers,
     "play": _elsewhere("lab.play.options", "play"),
     "misuse": misuse,
+    "race": _elsewhere("lab.race.options", "race"),
     "mistakes": mistakes,
     "mutate": mutate,
     "record": _elsewhere("lab.record.options", "record"),

@@ -135,11 +135,14 @@ class Build:
     """
 
     def __init__(self, heap_kib: int, root: Optional[Path] = None, *,
-                 with_peers: bool = False, hardening: str = "off") -> None:
+                 with_peers: bool = False, hardening: str = "off",
+                 locking: str = "none") -> None:
         self.heap_kib = heap_kib
         self.with_peers = with_peers
         self.hardening = hardening
+        self.locking = locking
         suffix = "" if hardening == "off" else f"-{hardening}"
+        suffix += "" if locking == "none" else f"-{locking}"
         self.directory = (root or lab_root()) / f"kib-{heap_kib}{suffix}"
         self._programs: dict[str, Program] = {}
 
@@ -160,6 +163,7 @@ class Build:
 
     def _configure(self, say: Callable[[str], None]) -> None:
         options = {"heap_kib": self.heap_kib, "hardening": self.hardening,
+                   "locking": self.locking,
                    "strategies": ",".join(strategies())}
         if self.with_peers:
             options["peers"] = "enabled"

@@ -70,11 +70,16 @@ class Experiment:
     """What it is told: the words of docs/runner.md, or those of papers/experiment.h."""
     heap_kib: int = 1024
     hardening: str = "off"
+    locking: str = "none"
+    processors: int = 1
+    """Of the machine; its words say so, too."""
     trace: Optional[Trace] = None
     digest: Optional[Digest] = None
     """Computes what the record says beyond the run's own result, from where blocks were placed."""
     survives: bool = True
     """False: the heap is damaged on purpose, so a panic or a hang is an answer."""
+    breaks: bool = False
+    """True: a record of how the heap went wrong is an answer."""
     effort: int = field(default=10_000, compare=False)
     """How much work it is, in operations on a heap of 1 MiB."""
 
@@ -83,6 +88,7 @@ class Experiment:
         """What its record is called."""
         parts = [self.machine, self.strategy, f"{self.heap_kib} KiB"]
         parts += [f"hardening {self.hardening}"] if self.hardening != "off" else []
+        parts += [f"locking {self.locking}"] if self.locking != "none" else []
         parts += [self.words] if self.words else []
         parts += [f"trace {self.trace.name}"] if self.trace else []
         parts += [f"digest {self.digest.__name__}"] if self.digest else []
@@ -106,15 +112,15 @@ class Experiment:
         return name + (f" at {self.heap_kib} KiB" if self.heap_kib != 1024 else "")
 
 
-def _build_of(one: Experiment) -> tuple[int, str]:
+def _build_of(one: Experiment) -> tuple[int, str, str]:
     """The build an experiment needs: the host's programs take their size when they start."""
-    return (one.heap_kib if one.machine == KERNEL else 1024, one.hardening)
+    return (one.heap_kib if one.machine == KERNEL else 1024, one.hardening, one.locking)
 
 
 class Builds:
-    """The builds that experiments need: one for each heap size and hardening."""
+    """The builds that experiments need: one for each heap size, hardening and locking."""
 
-    _SAMPLE = (1024, "off"), "bitmap"
+    _SAMPLE = (1024, "off", "none"), "bitmap"
     """What is always built: its compilers stand for all."""
 
     def __init__(self, experiments: Iterable[Experiment]) -> None:
@@ -123,7 +129,8 @@ class Builds:
         for one in experiments:
             if one.program:
                 self._names.setdefault(_build_of(one), set()).add(one.program)
-        self._builds = {key: Build(key[0], hardening=key[1]) for key in self._names}
+        self._builds = {key: Build(key[0], hardening=key[1], locking=key[2])
+                        for key in self._names}
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Bring all of them up to date."""
@@ -190,12 +197,14 @@ class Laboratory:
         machine = qemu.Machine(
             kernel=self._programs.program(one), append=f"{one.words} unit=instructions",
             module=self._files[one.trace.name] if one.trace else None, count=True,
-            memory_mib=_memory_mib(one))
+            memory_mib=_memory_mib(one), processors=one.processors)
         clock = process.Clock(None, STALL_SECONDS)
         answer = self._listener(job, clock)
         outcome = await qemu.boot(machine, clock=clock, on_line=answer.line,
                                   cpu_seconds=None if one.survives else HANG_CPU_SECONDS)
         failure = qemu.verdict(outcome)
+        if one.breaks and answer.results and not outcome.stopped:
+            failure = ""
         if failure and not one.survives:
             return {"died": answer.complaint or failure}
         if failure:
@@ -256,6 +265,7 @@ def _failed(job: Job, what: str, answer: Answer, outcome: process.Outcome) -> Ru
 def _insist_on(one: Experiment, raw: Mapping[str, Any]) -> None:
     """Raise RunError unless the kernel that answered is the one that was asked."""
     due = {"strategy": one.strategy, "heap_kib": one.heap_kib, "hardening": one.hardening}
+    due |= {"locking": one.locking} if one.locking != "none" else {}
     for name, value in due.items():
         if raw.get(name) != value:
             raise RunError(f"{one.key}: the result's {name} is {raw.get(name)!r}, not {value!r}")

@@ -177,6 +177,8 @@ static enum machine_status do_job(const struct job *job, const struct boot_modul
         return run_trials(job, module);
     if (job->kind == JOB_PRINT)
         return run_print(job, module);
+    if (job->kind == JOB_RACE)
+        return run_refused("run=race steps through the heap's code: only a kernel does");
     if (job->kind == JOB_PROCESSORS)
         return run_refused("run=processors starts processors: only the kernel can");
     if (job->kind == JOB_FAULT)

@@ -9,6 +9,7 @@
 #ifndef ARCH_X86_CPU_H
 #define ARCH_X86_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Makes exceptions panics that say what happened, and sets the stacks' guard pages. */
@@ -36,8 +37,17 @@ struct exception_frame {
     uint32_t eip, cs, eflags; /* pushed by the processor */
 };
 
-/* Explain an exception and panic. Called by exceptions.asm. */
-__attribute__((noreturn)) void exception_raised(const struct exception_frame *frame);
+/*
+ * Hears of each exception but a double fault, before it becomes a panic. It may change the
+ * frame. Returns: whether to go on from the frame; if not, the panic comes.
+ */
+typedef bool exception_hearer(struct exception_frame *frame);
+
+/* From here on, hearer hears of exceptions, on all processors. */
+void exceptions_hear(exception_hearer *hearer);
+
+/* Explain an exception and panic, unless the hearer goes on. Called by exceptions.asm. */
+void exception_raised(struct exception_frame *frame);
 __attribute__((noreturn)) void double_fault_raised(void);
 
 /* Task state segment; Intel SDM 3A, 7.2.1. */

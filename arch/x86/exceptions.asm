@@ -2,8 +2,8 @@
 ;
 ; The way from an exception or an interrupt into C. Each vector's stub leaves the same frame,
 ; struct exception_frame of cpu.h, whether or not the processor pushed an error code (Intel
-; SDM 3A, 6.13). Exceptions call exception_raised, which does not return; interrupts call
-; interrupt_raised, and go back to what they interrupted, all registers as they were.
+; SDM 3A, 6.13). Exceptions call exception_raised, interrupts interrupt_raised; if it returns, they
+; go back to what they interrupted, all registers as the frame has them.
 ;
 ; On entry the processor has pushed EFLAGS, CS, EIP and perhaps an error code; interrupts
 ; are off (interrupt gates). A double fault comes through a task gate instead, with a stack
@@ -38,6 +38,7 @@ exceptionCommon:
         cld
         push eax
         call exception_raised
+        jmp goBack
 
 %assign vector VECTORS
 %rep ALL_VECTORS - VECTORS
@@ -54,6 +55,7 @@ interruptCommon:
         cld
         push eax
         call interrupt_raised
+goBack:
         add esp, 4
         popad
         add esp, VECTOR_AND_ERROR_BYTES

@@ -116,10 +116,19 @@ __attribute__((noreturn)) static void explain(const struct exception_frame *fram
     machine_stop(MACHINE_PANICKED);
 }
 
-void exception_raised(const struct exception_frame *frame)
+static exception_hearer *hears;
+
+void exceptions_hear(exception_hearer *hearer)
+{
+    hears = hearer;
+}
+
+void exception_raised(struct exception_frame *frame)
 {
     if (frame->vector == VECTOR_NMI && processors_are_halting())
         processor_halt();
+    if (hears != NULL && hears(frame))
+        return;
     stop_if_explaining();
     if (frame->vector == VECTOR_PAGE_FAULT)
         show_page_fault(faulting_address(), frame->error_code);

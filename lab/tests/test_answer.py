@@ -8,7 +8,7 @@ import re
 import unittest
 
 from lab import ROOT
-from lab.answer import command as answer, fit, pages, processors, worst_case
+from lab.answer import command as answer, fit, pages, worst_case
 from lab.answer.chapter import Scale
 from lab.errors import RunError
 from lab.evidence import Records
@@ -54,7 +54,7 @@ class Committed(committed.Page):
         for module, chapter in zip(pages.CHAPTERS, chapters):
             with self.subTest(module.ABOUT.slug):
                 parts = ["**Claim.**", "**Experiment.**", "**Cure", "*Verdict: "]
-                parts += ["**Numbers.**", "\n![", ".svg)"] if module is not processors else []
+                parts += ["**Numbers.**", "\n![", ".svg)"]
                 for part in parts:
                     self.assertIn(part, chapter)
 

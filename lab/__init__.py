@@ -9,6 +9,7 @@ Modules, from the bottom up:
 - `qemu`: the one driver of QEMU, for `compare` and for Meson's boot tests;
 - `build`: Meson, asked for the strategies, the kernels and the flags they were built with;
 - `results`: the results document and its atomic writing;
+- `replay`: what a replay is told, and how its answer is judged;
 - `schedule`, `progress`: jobs over the machine's cores, and what a person sees of them;
 - `table`, `figures`, `portrait`, `tradeoff`, `pictures`, `report`: the results as text, pictures
   and a page;

@@ -17,8 +17,8 @@ from typing import Any, Callable, Iterable, Mapping, Optional, Protocol, Sequenc
 
 from lab import cachegrind, process, qemu, results, trace
 from lab.build import Build
-from lab.compare import Answer
 from lab.errors import RunError
+from lab.replay import Answer
 from lab.schedule import Job, Plan
 from lab.trace import Trace
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from lab import process, qemu, results
-from lab.compare import Answer
 from lab.errors import RunError
+from lab.replay import Answer
 from lab.worst.memory_bounds import MAP_STEP_BYTES, STEP_BYTES
 from lab.worst.sequence import Operations, to_rep
 

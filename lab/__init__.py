@@ -17,6 +17,7 @@ Modules, from the bottom up:
 - `outputs`: the files of a comparison, written all or none;
 - `experiment`, `cachegrind`: single runs of one heap, and their records;
 - `answer`: the chapters on what is naive about the naive heap;
+- `sweep`: a grid of them, on many cores or machines, that can be killed and resumed;
 - `compare`, `__main__`: the commands.
 """
 

@@ -243,6 +243,12 @@ def trace(argv: Sequence[str]) -> int:
     return command.trace(argv)
 
 
+def sweep(argv: Sequence[str]) -> int:
+    """Measure a whole grid."""
+    from lab.sweep import options as command
+    return command.sweep(argv)
+
+
 def _worst_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="heaplab worst", allow_abbrev=False,
@@ -292,6 +298,7 @@ def worst(argv: Sequence[str]) -> int:
 COMMANDS = {
     "compare": compare,
     "answer": answer,
+    "sweep": sweep,
     "misuse": misuse,
     "run": run,
     "worst": worst,

@@ -107,8 +107,8 @@ class Measurement:
         raw = answer.result(str(job))
         due = {"strategy": job.strategy, "heap_kib": self._request.heap_kib,
                "unit": self._request.unit}
-        replay.check_count(str(job), raw,
-                           due if one.fills else due | {"operations": job.operations})
+        replay.check_count(str(job), raw, due if one.fills else
+                           due | {"operations": job.operations}, one.fills)
         return raw
 
     async def _search(self, job: Job) -> Any:

@@ -50,7 +50,7 @@ _TIGHTNESS = (Line("tightness", lambda one: one["tightness"], "o", BLUE),)
 def cost(document: Document, trace: str, hardening: str) -> str:
     """Mean, p99.9 and max against the heap's size."""
     return _chart(document, trace, hardening, _COSTS,
-                  f"{document['settings']['unit']} per operation", logarithmic=True)
+                  f"{document['settings']['unit']}, logarithmic", logarithmic=True)
 
 
 def tightness(document: Document, trace: str, hardening: str) -> str:
@@ -80,16 +80,18 @@ def _chart(document: Document, trace: str, hardening: str, lines: Sequence[Line]
     with style():
         figure = Figure(figsize=(max(4.6, columns * _PANEL_INCHES[0]),
                                  0.75 + rows * _PANEL_INCHES[1]))
-        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
+        panels = list(figure.subplots(rows, columns, sharex=True, sharey=True,
+                                      squeeze=False).flat)
         for axes, strategy in zip(panels, strategies):
             _others(axes, by_strategy, strategy, lines[0])
             _own(axes, by_strategy[strategy], lines)
             axes.set_title(strategy)
-        _axes(list(panels), document["settings"]["heap_kib"], logarithmic)
-        for axes in list(figure.axes)[len(strategies):]:
+        _axes(panels[0], document["settings"]["heap_kib"], logarithmic)
+        for axes in panels[len(strategies):]:
             axes.set_visible(False)
-        _label_bottom(figure, len(strategies), columns)
-        figure.supylabel(label + (" (logarithmic)" if logarithmic else ""), fontsize=9.5)
+        for axes in panels[max(0, len(strategies) - columns):len(strategies)]:
+            axes.tick_params(axis="x", labelbottom=True)  # also where the last row ends early
+        figure.supylabel(label, fontsize=9.5)
         figure.supxlabel("heap", fontsize=9.5)
         _legend(figure, by_strategy, lines)
         return svg(figure)
@@ -130,24 +132,17 @@ def _own(axes: Axes, records: Sequence[Record], lines: Sequence[Line]) -> None:
                   zorder=4)
 
 
-def _axes(panels: Sequence[Axes], sizes: Sequence[int], logarithmic: bool) -> None:
-    step = -(-len(sizes) // _TICKS)
-    for axes in panels[:1]:  # all share theirs
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_locator(FixedLocator(list(sizes[::step])))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda kib, _: size(round(kib))))
-        if logarithmic:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(FuncFormatter(power))
-        else:
-            axes.set_ylim(0, 1.02)
-
-
-def _label_bottom(figure: Figure, panels: int, columns: int) -> None:
-    """Sizes stand below the lowest panel of each column, also where the last row ends early."""
-    for axes in figure.axes[max(0, panels - columns):panels]:
-        axes.tick_params(axis="x", labelbottom=True)
+def _axes(axes: Axes, sizes: Sequence[int], logarithmic: bool) -> None:
+    """Scales and ticks of one panel, which all others share."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(list(sizes[::-(-len(sizes) // _TICKS)])))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda kib, _: size(round(kib))))
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(power))
+    else:
+        axes.set_ylim(0, 1.02)
 
 
 def _legend(figure: Figure, by_strategy: dict[str, list[Record]], lines: Sequence[Line]) -> None:

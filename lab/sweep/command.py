@@ -46,6 +46,8 @@ class Request:
     slurm: bool = False
     batch: Optional[int] = None
     """How many jobs a task of Slurm's array has."""
+    pages: bool = False
+    """Whether each heap size gets the page that compare would write."""
 
 
 def run(request: Request) -> int:
@@ -66,7 +68,7 @@ def run(request: Request) -> int:
             grid, cells, merge.records(grid, cells, store), build,
             results.host("tcg", qemu_version(), {}, time.monotonic() - started))
         sweep.say("writing tables, curves and pages")
-        write(document, store.directory)
+        write(document, store.directory, request.pages)
     table.show_all([made for title, names in tables.groups(document)
                     for made in tables.of_traces(document, names, title)],
                    tables.legend(document), sys.stdout)
@@ -139,8 +141,8 @@ class Sweep:
         work.insist_on_all()
 
 
-def write(document: Document, directory: Path) -> None:
-    """Write the merged results, the curves, the pages, and a comparison for each heap size."""
+def write(document: Document, directory: Path, pages: bool) -> None:
+    """Write the merged results, the curves, the page, and a comparison for each heap size."""
     charts = list(chart.all_of(document))
     files = {directory / "sweep.json": results.to_json(document) + "\n",
              directory / "sweep.csv": outputs.to_csv(document),
@@ -148,5 +150,6 @@ def write(document: Document, directory: Path) -> None:
     files |= {directory / "curves" / f"{name}.svg": svg for name, _, _, svg in charts}
     for name, made in merge.slices(document):
         files[directory / "sizes" / f"{name}.json"] = results.to_json(made) + "\n"
-        files[directory / "sizes" / f"{name}.html"] = report.page(made)
+        if pages:
+            files[directory / "sizes" / f"{name}.html"] = report.page(made)
     results.write_files(files)

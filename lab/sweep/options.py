@@ -31,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="DIR", default=DEFAULT_DIRECTORY,
                         help="where programs, results, tables and curves go; a cluster's nodes must"
                         " see it under this name (default: %(default)s)")
+    parser.add_argument("--pages", action="store_true",
+                        help="write, for each heap size, the page that compare would write as well;"
+                        " with --resume, of results that are there")
     parser.add_argument("--jobs", type=workers, metavar="N",
                         help="jobs at the same time, on this machine (default: one for each core)")
     parser.add_argument("--batch", type=count, metavar="N",
@@ -74,4 +77,4 @@ def sweep(argv: Sequence[str]) -> int:
         Asked(options.strategies, options.traces, options.workloads, options.seeds,
               options.heap_kib, options.hardening, options.operations, options.samples),
         options.out, options.resume, options.jobs, options.time_limit,
-        options.engine == "slurm", options.batch))
+        options.engine == "slurm", options.batch, options.pages))

@@ -31,8 +31,8 @@ def of_traces(document: Document, names: Sequence[str], title: str) -> list[Tabl
                         "the mean over traces and seeds", "tightness", share, max)
         if any(one["seed"] for one in chosen) and document["settings"]["seeds"] > 1:
             made += _figure(document, chosen, f"{title}{level}: spread of the mean cost",
-                            "over seeds: (highest - lowest) / mean, in percent; the widest of the"
-                            " workloads", "spread", _percent, min)
+                            "over seeds, (highest - lowest) / mean, in percent", "spread",
+                            _percent, min)
     return made
 
 
@@ -55,6 +55,7 @@ def legend(document: Document) -> list[str]:
         + (f" and {settings['seeds']} seeds." if settings["seeds"] > 1 else "."),
         "Tightness: most bytes requested at once / smallest total memory in which the trace runs"
         " without a failure (1 is perfect). A recorded trace has the same at every size.",
+        *(["Spread: of several workloads, the widest."] if settings["seeds"] > 1 else []),
         f"{BEST} marks the best of a column. {WARNING} marks more failures than others have: such"
         " a heap does less work, so its costs do not compete.",
     ]

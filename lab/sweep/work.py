@@ -9,7 +9,7 @@ from typing import Collection, Iterable, Optional, Sequence
 from lab.errors import RunError
 from lab.sweep.store import Store
 
-ATTEMPTS = 5
+ATTEMPTS = 3
 """How often a job is begun, if it fails or its worker is killed."""
 
 
@@ -61,6 +61,6 @@ class Work:
         if not self.failures:
             return
         first = next(iter(self.failures.values()))
-        others = f"{len(self.failures)} jobs of {self.total} failed {ATTEMPTS} times, the others" \
-            " are done, and kept; the first: " if len(self.failures) > 1 else ""
+        others = f"{len(self.failures):,} jobs of {self.total:,} failed {ATTEMPTS} times, the" \
+            " others are done, and kept; the first: " if len(self.failures) > 1 else ""
         raise RunError(others + first.message, first.log)

@@ -5,18 +5,19 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from lab import process
+from lab import ROOT, process
 from lab.errors import RunError
 from lab.sweep import node, slurm
 from lab.sweep.store import Store
 from lab.sweep.work import Work
 from lab.tests import slurm_cluster, sweep_stand_in
-from lab.tests.support import TRACE_TEXT, eventually, programs_missing, said, script
-from lab.tests.support import temporary_directory
+from lab.tests.support import (children_of, eventually, programs_missing, script,
+                               temporary_directory)
 from lab.tests.test_sweep import Swept, processes_that_name
 
 
@@ -87,21 +88,33 @@ class Cluster(Swept):
 
     @unittest.skipIf(programs_missing(), programs_missing())
     @unittest.skipUnless(os.environ.get("HEAPLAB_LONG_TESTS"), "boots a thousand real kernels,"
-                         " twice, which takes many minutes: HEAPLAB_LONG_TESTS=1 asks for it")
-    def test_real_kernels_count_the_same_in_a_cluster(self) -> None:
-        trace = self.place / "tiny.rep"
-        trace.write_text(TRACE_TEXT, "ascii")
-        made = []
-        for engine in ("local", "slurm"):
-            status, _, err = said(
-                "sweep", "--strategies", "bitmap,tlsf", "--traces", str(trace), "--workloads",
-                "holes-9", "--seeds", "249", "--heap-kib", "64", "--operations", "20", "--samples",
-                "0", "--engine", engine, "--out", str(self.place / engine),
-                *(["--batch", "25"] if engine == "slurm" else []))
-            self.assertEqual(status, 0, err)
-            made.append(self.written(self.place / engine))
-        self.assertEqual(len(made[0]["records"]), 500)
-        self.assertEqual(made[0], made[1])
+                         " which takes many minutes: HEAPLAB_LONG_TESTS=1 asks for it")
+    def test_a_thousand_real_jobs_survive_kills_and_count_the_same_in_a_cluster(self) -> None:
+        here, there = self.place / "here", self.place / "there"
+        sweep = self.real("--out", str(here), *self.REAL)
+        for number in (300, 500, 700):
+            self.assertTrue(eventually(lambda: len(self.results(here)) >= number, 1200))
+            os.kill(children_of(sweep.pid)[0], signal.SIGKILL)
+        sweep.kill()
+        sweep.wait()
+        self.assertTrue(eventually(lambda: not processes_that_name(self.place)))
+        kept = self.results(here)
+        self.assertEqual(self.real("--out", str(here), "--resume").wait(), 0)
+        self.assertEqual(kept.items() - self.results(here).items(), set())
+        self.assertEqual(self.real("--out", str(there), *self.REAL, "--engine", "slurm",
+                                   "--batch", "25").wait(), 0)
+        self.assertEqual(len(self.written(here)["records"]), 500)
+        self.assertEqual(self.written(here), self.written(there))
+
+    REAL = ("--strategies", "bitmap,tlsf", "--workloads", "holes-9", "--seeds", "250",
+            "--heap-kib", "128", "--operations", "20", "--samples", "0")
+
+    def real(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        sweep = subprocess.Popen([ROOT / "heaplab", "sweep", *arguments],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.addCleanup(sweep.wait)
+        self.addCleanup(sweep.kill)
+        return sweep
 
 
 class WithoutACluster(unittest.TestCase):

@@ -121,10 +121,7 @@ class Measurement:
             None, self._request.stall_limit(job.operations) * replay.SEARCH_PATIENCE)
         answer = self._listener(job, clock)
         outcome = await process.run(command, clock=clock, on_line=answer.line)
-        if outcome.stopped or outcome.status:
-            wrong = f"{outcome.stopped} and was killed" if outcome.stopped else \
-                f"ended with status {outcome.status}"
-            raise replay.failure(job, "the search", wrong, answer, outcome)
+        replay.check_ended_well(job, "the search", answer, outcome)
         raw = answer.result(str(job))
         replay.check_search(str(job), raw)
         return raw

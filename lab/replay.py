@@ -112,6 +112,14 @@ def failure(job: object, who: str, what: str, answer: Answer,
     return RunError(f"{job}: {who} {what}{said}; the end of its log:", outcome.tail)
 
 
+def check_ended_well(job: object, who: str, answer: Answer, outcome: process.Outcome) -> None:
+    """Raise RunError if a host program was killed, or ended with an error."""
+    if outcome.stopped or outcome.status:
+        what = f"{outcome.stopped} and was killed" if outcome.stopped else \
+            f"ended with status {outcome.status}"
+        raise failure(job, who, what, answer, outcome)
+
+
 def stall_limit(heap_kib: int, operations: int) -> float:
     """How long a boot may come no further, in seconds, unless somebody says otherwise."""
     return STALL_SECONDS * max(1.0, heap_kib / 1024) * max(1.0, operations / 100_000)

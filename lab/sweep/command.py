@@ -153,3 +153,6 @@ def write(document: Document, directory: Path, pages: bool) -> None:
         if pages:
             files[directory / "sizes" / f"{name}.html"] = report.page(made)
     results.write_files(files)
+    for path in (*directory.glob("curves/*"), *directory.glob("sizes/*")):
+        if path not in files:
+            path.unlink()  # of an earlier grid

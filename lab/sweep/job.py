@@ -94,7 +94,7 @@ async def _search(job: Job, store: Store) -> Any:
     outcome = await process.run([str(store.program(job.program)), *job.words,
                                  *([str(module)] if module else [])],
                                 clock=clock, on_line=answer.line)
-    _insist_on_success(job, "the search", answer, outcome)
+    replay.check_ended_well(job.title, "the search", answer, outcome)
     raw = answer.result(job.title)
     replay.check_search(job.title, raw)
     return raw
@@ -104,18 +104,11 @@ async def _make(job: Job, store: Store) -> Any:
     chunks: list[bytes] = []
     outcome = await process.run([str(store.program(job.program)), *job.words],
                                 on_bytes=chunks.append)
-    _insist_on_success(job, "the program that makes it", replay.Answer(lambda *_: None), outcome)
+    replay.check_ended_well(job.title, "the program that makes it",
+                            replay.Answer(lambda *_: None), outcome)
     made = trace.parse(b"".join(chunks), Path(job.title))
     return {"sha256": made.sha256, "ids": made.ids, "operations": made.operations,
             "peak_requested_bytes": made.peak_requested_bytes}
-
-
-def _insist_on_success(job: Job, who: str, answer: replay.Answer,
-                       outcome: process.Outcome) -> None:
-    if outcome.stopped or outcome.status:
-        wrong = f"{outcome.stopped} and was killed" if outcome.stopped else \
-            f"ended with status {outcome.status}"
-        raise replay.failure(job.title, who, wrong, answer, outcome)
 
 
 def _listener(clock: process.Clock) -> replay.Answer:

@@ -172,6 +172,13 @@ class OnceAndNoMore(Swept):
         self.assertEqual(larger, self.succeed("--heap-kib", "64,128", "--traces", *self.traces,
                                               out=self.place / "afresh"))
 
+    def test_what_was_drawn_of_another_grid_does_not_stay(self) -> None:
+        self.succeed("--heap-kib", "64", "--traces", *self.traces)
+        self.succeed("--resume", "--heap-kib", "128", "--traces", self.traces[0])
+        self.assertEqual(sorted(path.name for folder in ("curves", "sizes")
+                                for path in (self.out / folder).iterdir()),
+                         ["128-kib.json", "cost-t0.svg", "tightness-t0.svg"])
+
     def test_a_search_serves_all_sizes_but_for_a_workload(self) -> None:
         self.succeed("--heap-kib", "64,128,256", "--traces", self.traces[0])
         # The check, 6 counts, and a search for each strategy.

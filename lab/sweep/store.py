@@ -142,7 +142,7 @@ def _read(path: Path) -> Any:
     """What a file holds; None if there is none."""
     try:
         return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read: {error}; remove it to have it made again") \

@@ -130,6 +130,11 @@ class WhatIsAskedFor(unittest.TestCase):
                          (2, "heaplab: error: nowhere: there is no sweep to resume\n"))
         self.assertFalse(Path("nowhere").exists())
 
+    def test_a_place_that_cannot_be_written_is_told(self) -> None:
+        self.assertEqual(self.refusal("--out", "good.rep"),
+                         f"heaplab: error: {self.place}/good.rep/sweep.json: cannot be written:"
+                         f" {self.place}/good.rep is not a directory\n")
+
     def test_a_slurm_that_is_not_there_is_told(self) -> None:
         with mock.patch.dict(os.environ, PATH=str(self.place)):
             self.assertEqual(

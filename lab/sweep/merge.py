@@ -24,14 +24,22 @@ def records(grid: Grid, cells: Iterable[Cell], store: Store) -> list[Record]:
     """One record for each cell, sorted."""
     peaks = {one.name: trace.peak_requested_bytes(one, grid.operations(one))
              for one in grid.traces}
-    made = [replay.record_of(
-                store.result(cell.count.key),
-                store.result(cell.smallest.key) if cell.smallest else None, cell.trace,
-                peaks.get(cell.trace.name, cell.trace.peak_requested_bytes),
-                grid.operations_limit)
-            for cell in cells]
+    made = [_record(grid, cell, store, peaks) for cell in cells]
     return sorted(made, key=lambda one: (one["strategy"], one["trace"], one["heap_kib"],
                                          one["hardening"], one["seed"] or 0))
+
+
+def _record(grid: Grid, cell: Cell, store: Store, peaks: Mapping[str, int]) -> Record:
+    """The record of one cell; the results may be of another day, and are judged once more."""
+    raw = store.result(cell.count.key)
+    replay.check_count(cell.count.title, raw, cell.count.due, cell.count.fills)
+    search = store.result(cell.smallest.key) if cell.smallest else None
+    if cell.smallest:
+        replay.check_search(cell.smallest.title, search)
+    peak = peaks.get(cell.trace.name) if cell.trace.seed is None else None
+    return replay.record_of(raw, search, cell.trace,
+                            cell.trace.peak_requested_bytes if peak is None else peak,
+                            grid.operations_limit)
 
 
 def document(grid: Grid, cells: Iterable[Cell], made: Iterable[Record],

@@ -59,6 +59,8 @@ def legend(document: Document) -> list[str]:
         f"{BEST} marks the best of a column. {WARNING} marks more failures than others have: such"
         " a heap does less work, so its costs do not compete.",
     ]
+    if any(one["tightness"] is None for one in document["records"]):
+        sentences.insert(-1, "Never: in no memory of up to 64 MiB, for at least one of them.")
     if limit := settings["operations_limit"]:
         sentences.insert(0, f"Only the first {limit:,} operations of each trace were replayed.")
     return sentences

@@ -15,12 +15,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lab import heaps
-from lab.figures import BLUE, ORANGE, VERMILION, power, style, svg
+from lab.figures import BLUE, ORANGE, VERMILION, legend_on_top, power, style, svg
 from lab.results import Document, Record
 from lab.sweep.tables import size
 
 _COLUMNS = 3
 _PANEL_INCHES = (2.35, 1.75)
+_LEGEND_COLUMNS = 3
+"""Of a legend over fewer panels than a row can have."""
 _TICKS = 4
 _OTHERS = "#c4c4c4"
 
@@ -157,7 +159,5 @@ def _legend(figure: Figure, by_strategy: dict[str, list[Record]], lines: Sequenc
            for records in by_strategy.values() for one in records):
         handles += axes.plot([], [], color=BLUE, marker="o", markersize=4, linestyle="none",
                              markerfacecolor="white", label="hollow: refuses requests")
-    strip = 0.3 / figure.get_figheight()
-    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - strip))
-    figure.legend(handles=handles, loc="upper right", ncol=len(handles), borderaxespad=0.2,
-                  handlelength=1.6, handletextpad=0.5, columnspacing=1.2)
+    legend_on_top(figure, handles,
+                  columns=len(handles) if len(by_strategy) >= _COLUMNS else _LEGEND_COLUMNS)

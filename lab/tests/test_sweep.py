@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 from unittest import mock
 
+from matplotlib.figure import Figure
+
 from lab import results, table
 from lab.errors import InputError
 from lab.sweep import chart, grid, tables
@@ -321,6 +323,17 @@ class Merged(Swept):
         self.assertEqual(picture, chart.cost(made, "one", "off"), "it differs from run to run")
         failing = chart.cost(self.made_up(seeds=(1, 2), failures=3), "one", "off")
         self.assertNotEqual(picture, failing)
+
+    def test_a_legend_is_no_wider_than_its_picture(self) -> None:
+        drawn: list[Figure] = []
+        made = self.made_up(seeds=(1, 2), failures=3)
+        for strategies in (["bitmap"], ["bitmap", "next-fit"], ["bitmap", "next-fit", "tlsf"]):
+            made["settings"]["strategies"] = strategies
+            with mock.patch.object(chart, "svg", side_effect=drawn.append):
+                chart.cost(made, "one", "off")
+            drawn[-1].draw_without_rendering()
+            legend = drawn[-1].legends[0].get_window_extent()
+            self.assertGreaterEqual(legend.x0, 0, strategies)
 
     def made_up(self, seeds: tuple[int, ...], failures: int) -> results.Document:
         base = comparison(traces=("one",), failures=failures)

@@ -11,6 +11,7 @@ Modules, from the bottom up:
 - `reply`: what a kernel says while it works;
 - `heaps`: strategies at hardening levels, which is what is compared;
 - `results`: the results document and its atomic writing;
+- `replay`: what a replay is told, and how its answer is judged;
 - `schedule`, `progress`: jobs over the machine's cores, and what a person sees of them;
 - `table`, `figures`, `portrait`, `tradeoff`, `pictures`, `report`: the results as text, pictures
   and a page;
@@ -27,6 +28,7 @@ Modules, from the bottom up:
   notices;
 - `debug`, `gdb`: kernels under GDB, and the commands that see their heaps;
 - `transcript`: the sessions that a document shows, carried out anew;
+- `sweep`: a grid of replays, on many cores or machines, that can be killed and resumed;
 - `compare`, `__main__`: the commands.
 """
 

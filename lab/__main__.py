@@ -274,6 +274,7 @@ def _elsewhere(module: str, function: str) -> Callable[[Sequence[str]], int]:
 
 COMMANDS = {
     "compare": compare,
+    "sweep": _elsewhere("lab.sweep.options", "sweep"),
     "answer": answer,
     "grade": _elsewhere("lab.grade.options", "grade"),
     "worst": _elsewhere("lab.worst.options", "worst"),

@@ -19,10 +19,10 @@ from typing import Any, Callable, Mapping, Optional, Protocol, Sequence
 
 from rich.console import Console
 
-from lab import baseline, heaps, process, qemu, results, table, trace, workload
+from lab import baseline, heaps, process, qemu, replay, results, table, trace, workload
 from lab.build import (Build, HEAP_KIB_DEFAULT, checked_heap_kib, lab_root,
                        peers as known_peers, strategies as known_strategies)
-from lab.errors import InputError, RunError
+from lab.errors import InputError
 from lab.heaps import Heap
 from lab.outputs import Outputs
 from lab.progress import Board, duration
@@ -32,14 +32,6 @@ from lab.trace import Trace
 
 QUICK_OPERATIONS = 10_000
 """What --quick replays of each trace."""
-
-PORTRAIT_CELLS = 256
-
-STALL_SECONDS = 60.0
-"""How long a boot may come no further, for a heap of 1 MiB and a trace of 100,000 operations."""
-
-_SEARCH_PATIENCE = 30
-"""How much longer than a boot a search may be silent: it replays the trace some thirty times."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +69,7 @@ class Request:
 
     def stall_limit(self, operations: int) -> float:
         """How long a boot may come no further: costs grow with the heap, steps with the trace."""
-        return self.stall_seconds or STALL_SECONDS * max(1.0, self.heap_kib / 1024) \
-            * max(1.0, operations / 100_000)
+        return self.stall_seconds or replay.stall_limit(self.heap_kib, operations)
 
 
 class Programs(Protocol):
@@ -111,54 +102,40 @@ class Measurement:
 
     async def _count(self, job: Job) -> Any:
         one, heap = self._traces[job.trace], self._heaps[job.strategy]
-        words = ["run=replay", f"unit={self._request.unit}", *self._words(one),
-                 f"samples={self._request.samples}", f"portrait={PORTRAIT_CELLS}"]
+        words = replay.count_words(one, self._request.unit, self._request.operations_limit,
+                                   self._request.samples)
         machine = qemu.Machine(
             kernel=self._programs[heap.hardening].program(f"los-{heap.strategy}.elf"),
             append=" ".join(words),
             module=self._files.get(job.trace), count=self._request.unit == "instructions",
             accel=self._request.accel,
-            memory_mib=_memory_mib(self._request.heap_kib, one))
+            memory_mib=replay.memory_mib(self._request.heap_kib, one))
         clock = process.Clock(None, self._request.stall_limit(job.operations))
         answer = self._listener(job, clock)
         outcome = await qemu.boot(machine, clock=clock, on_line=answer.line)
-        if failure := qemu.verdict(outcome):
-            raise _failure(job, "the kernel", failure, answer, outcome)
+        if wrong := qemu.verdict(outcome):
+            raise replay.failure(job, "the kernel", wrong, answer, outcome)
         raw = answer.result(str(job))
-        results.check_kernel_record(raw)
         due = {"strategy": heap.strategy, "hardening": heap.hardening,
                "heap_kib": self._request.heap_kib, "unit": self._request.unit}
-        if one.fills:
-            _check_fill(job, raw)
-        else:
-            due["operations"] = job.operations
-        for name, value in due.items():
-            if raw[name] != value:
-                raise RunError(f"{job}: the result's {name} is {raw[name]!r}, not {value!r}")
+        replay.check_count(str(job), raw, due if one.fills else
+                           due | {"operations": job.operations}, one.fills)
         return raw
 
     async def _search(self, job: Job) -> Any:
         one, heap = self._traces[job.trace], self._heaps[job.strategy]
         program = self._programs[heap.hardening].program(f"host-{heap.strategy}")
-        command = [str(program), "run=smallest", *self._words(one)]
+        command = [str(program), *replay.search_words(one, self._request.operations_limit)]
         if job.trace in self._files:
             command.append(str(self._files[job.trace]))
         clock = process.Clock(
-            None, self._request.stall_limit(job.operations) * _SEARCH_PATIENCE)
+            None, self._request.stall_limit(job.operations) * replay.SEARCH_PATIENCE)
         answer = self._listener(job, clock)
         outcome = await process.run(command, clock=clock, on_line=answer.line)
-        if outcome.stopped or outcome.status:
-            failure = f"{outcome.stopped} and was killed" if outcome.stopped else \
-                f"ended with status {outcome.status}"
-            raise _failure(job, "the search", failure, answer, outcome)
+        replay.check_ended_well(job, "the search", answer, outcome)
         raw = answer.result(str(job))
-        if not isinstance(raw, dict) or not isinstance(raw.get("smallest_total_bytes"), int):
-            raise RunError(f"{job}: the result has no 'smallest_total_bytes'")
+        replay.check_search(str(job), raw)
         return raw
-
-    def _words(self, one: Trace) -> list[str]:
-        limit = self._request.operations_limit
-        return [*workload.words(one), *([f"operations={limit}"] if limit else [])]
 
     def _listener(self, job: Job, clock: process.Clock) -> Answer:
         furthest = 0
@@ -182,30 +159,10 @@ class Measurement:
             peak = trace.peak_requested_bytes(one, self._request.operations(one))
             limit = self._request.operations_limit
             for heap in self._heaps:
-                raw = self._answers[COUNT, heap, one.name]
-                if not raw["failures"] and raw["peak_requested_bytes"] != peak:
-                    raise RunError(
-                        f"{heap} on {one.name}: the kernel saw {raw['peak_requested_bytes']}"
-                        f" bytes requested at once, the trace requests {peak}")
-                if one.fills:
-                    records.append(results.fill_record(raw, one, limit))
-                    continue
-                search = self._answers[SMALLEST, heap, one.name]
-                records.append(results.record(
-                    raw, one, search["smallest_total_bytes"], peak, limit))
+                records.append(replay.record_of(
+                    self._answers[COUNT, heap, one.name],
+                    self._answers.get((SMALLEST, heap, one.name)), one, peak, limit))
         return records
-
-
-def _check_fill(job: Job, raw: results.Record) -> None:
-    """Raise RunError unless the kernel stopped at the one failure that a fill ends with."""
-    if raw["failures"] != 1 or raw["first_failure"]["operation"] + 1 != raw["operations"]:
-        raise RunError(f"{job}: the replay did not end at its first failure")
-
-
-def _failure(job: Job, who: str, what: str, answer: Answer,
-             outcome: process.Outcome) -> RunError:
-    said = f" ({answer.complaint})" if answer.complaint else ""
-    return RunError(f"{job}: {who} {what}{said}; the end of its log:", outcome.tail)
 
 
 def _unpack(traces: Sequence[Trace], directory: Path) -> dict[str, Path]:
@@ -218,12 +175,6 @@ def _unpack(traces: Sequence[Trace], directory: Path) -> dict[str, Path]:
     results.write_files({files[one.name]: one.text.decode() for one in recorded
                          if not files[one.name].exists()})
     return files
-
-
-def _memory_mib(heap_kib: int, of: Trace) -> int:
-    """RAM of the machine: the heap, the trace, the runner's tables, and room to spare."""
-    tables_bytes = len(of.text) + 64 * (of.operations + of.ids)
-    return 128 + 64 * -(-(heap_kib * 1040 + tables_bytes) // (64 << 20))
 
 
 def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[str]],
@@ -242,21 +193,21 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
     return Request(
         heap_kib=checked_heap_kib(heap_kib),
         strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),
-        traces=trace.read_all(_chosen_traces(traces, workloads)),
-        workloads=_chosen_workloads(traces, workloads, quick), seed=seed,
+        traces=trace.read_all(chosen_traces(traces, workloads)),
+        workloads=chosen_workloads(traces, workloads, quick), seed=seed,
         hardening=heaps.chosen_levels(hardening),
         operations_limit=QUICK_OPERATIONS if quick else None, samples=samples, accel=accel,
         workers=workers or len(os.sched_getaffinity(0)), stall_seconds=stall_seconds)
 
 
-def _chosen_traces(traces: Optional[Sequence[str]], workloads: Optional[str]) -> Sequence[str]:
+def chosen_traces(traces: Optional[Sequence[str]], workloads: Optional[str]) -> Sequence[str]:
     if traces is not None:
         return traces
     return trace.shipped() if workloads in (None, workload.ALL, workload.NONE) else ()
 
 
-def _chosen_workloads(traces: Optional[Sequence[str]], workloads: Optional[str],
-                      quick: bool) -> list[str]:
+def chosen_workloads(traces: Optional[Sequence[str]], workloads: Optional[str],
+                     quick: bool) -> list[str]:
     if workloads is None:
         workloads = workload.NONE if quick or traces is not None else workload.ALL
     return workload.chosen(workloads)
@@ -327,7 +278,7 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
         build={heap.name: builds[heap.hardening].provenance(heap.strategy)
                for heap in sorted(request.heaps, key=lambda heap: heap.name)},
         traces=request.traces, records=measurement.records(),
-        host=results.host(request.accel, _qemu_version(),
+        host=results.host(request.accel, qemu_version(),
                           {str(job): seconds for job, seconds
                            in measurement.plan.durations.items()},
                           time.monotonic() - started))
@@ -360,7 +311,7 @@ def _settings(request: Request) -> dict[str, Any]:
     }
 
 
-def _qemu_version() -> str:
+def qemu_version() -> str:
     program = qemu.FIRMWARES["bios"].program
     try:
         said = subprocess.run([program, "--version"], capture_output=True, text=True,

@@ -81,11 +81,16 @@ def _load(document: Document) -> str:
 
 def page(document: Document) -> str:
     """The HTML page of a document."""
+    return rendered("report.html", document=document, tables=table.tables(document),
+                    legend=table.legend(document), overview=overview(document),
+                    pictures=pictures(document), heaps=heaps.all_of(document["settings"]),
+                    on=_load(document))
+
+
+def rendered(template: str, **values: object) -> str:
+    """A page made of one of the templates."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return environment.get_template("report.html").render(
-        document=document, tables=table.tables(document), legend=table.legend(document),
-        overview=overview(document), pictures=pictures(document),
-        heaps=heaps.all_of(document["settings"]), on=_load(document),
-        marks={table.BEST: "best", table.WARNING: "warning"})
+    return environment.get_template(template).render(
+        marks={table.BEST: "best", table.WARNING: "warning"}, **values)

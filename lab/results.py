@@ -250,6 +250,7 @@ def check_writable(paths: Sequence[Path]) -> None:
 def write_files(contents: Mapping[Path, str]) -> None:
     """Write all files or none: each takes its name only when all are complete on the disk."""
     finished: list[tuple[Path, Path]] = []
+    path = Path()
     try:
         for path, text in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,8 +258,7 @@ def write_files(contents: Mapping[Path, str]) -> None:
         for temporary, path in finished:
             os.replace(temporary, path)
     except OSError as error:
-        raise RunError(f"{error.filename or 'results'}: cannot be written:"
-                       f" {error.strerror}") from error
+        raise RunError(f"{error.filename or path}: cannot be written: {error.strerror}") from error
     finally:
         for temporary, _ in finished:
             temporary.unlink(missing_ok=True)

@@ -72,15 +72,18 @@ class Table:
     rows: Sequence[tuple[str, Sequence[Cell]]] = field(default_factory=list)
 
 
-def _whole(value: Value) -> str:
+def whole(value: Value) -> str:
+    """A whole number as it is written."""
     return "-" if value is None else f"{value:,.0f}"
 
 
-def _mean(value: Value) -> str:
+def mean(value: Value) -> str:
+    """A mean as it is written: with its first decimal, where that tells."""
     return "-" if value is None else f"{value:,.1f}" if value < 10_000 else f"{value:,.0f}"
 
 
-def _share(value: Value) -> str:
+def share(value: Value) -> str:
+    """A tightness as it is written; none: the trace fits in no heap."""
     return "never" if value is None else f"{value:.4f}"
 
 
@@ -93,24 +96,24 @@ def _footprint(name: str) -> Callable[[Row], Value]:
 
 
 COST_COLUMNS = (
-    Column("mean", _cost("cost", "mean"), _mean, only_least_failures=True),
-    Column("p99.9", _cost("cost", "p999"), _whole, only_least_failures=True),
-    Column("max", _cost("cost", "max"), _whole, only_least_failures=True),
-    Column("kmalloc", _cost("malloc", "mean"), _mean, only_least_failures=True),
-    Column("kfree", _cost("free", "mean"), _mean, only_least_failures=True),
-    Column("tightness", lambda row: row["tightness"], _share, best=max),
-    Column("failures", lambda row: row["failures"], _whole, warns=True),
+    Column("mean", _cost("cost", "mean"), mean, only_least_failures=True),
+    Column("p99.9", _cost("cost", "p999"), whole, only_least_failures=True),
+    Column("max", _cost("cost", "max"), whole, only_least_failures=True),
+    Column("kmalloc", _cost("malloc", "mean"), mean, only_least_failures=True),
+    Column("kfree", _cost("free", "mean"), mean, only_least_failures=True),
+    Column("tightness", lambda row: row["tightness"], share, best=max),
+    Column("failures", lambda row: row["failures"], whole, warns=True),
 )
 
 FOOTPRINT_COLUMNS = (
-    Column("side array", _footprint("map_bytes"), _whole),
-    Column("control", _footprint("control_bytes"), _whole),
-    Column(".text", _footprint("text_bytes"), _whole),
-    Column("stack", _footprint("stack_bytes"), _whole),
-    Column("kinitHeap", lambda row: row["init_cost"], _whole),
+    Column("side array", _footprint("map_bytes"), whole),
+    Column("control", _footprint("control_bytes"), whole),
+    Column(".text", _footprint("text_bytes"), whole),
+    Column("stack", _footprint("stack_bytes"), whole),
+    Column("kinitHeap", lambda row: row["init_cost"], whole),
 )
 
-HARDENING_COLUMN = Column("hardening", _footprint("hardening_bytes"), _whole)
+HARDENING_COLUMN = Column("hardening", _footprint("hardening_bytes"), whole)
 """Where anything is hardened."""
 
 
@@ -134,10 +137,17 @@ def _best_rows(column: Column, rows: Sequence[Row]) -> set[int]:
     return winners if len(winners) < len(rows) else set()
 
 
-def _table(title: str, note: str, columns: Sequence[Column], rows: Sequence[Row]) -> Table:
+def name_of_heap(row: Row) -> str:
+    """What a row is called where rows are heaps."""
+    return heaps.of(row).name
+
+
+def filled(title: str, note: str, columns: Sequence[Column], rows: Sequence[Row],
+           name: Callable[[Row], str] = name_of_heap) -> Table:
+    """The table of `columns` over `rows`, with the marks that its columns give."""
     marks = [_marks(column, rows) for column in columns]
     return Table(title, note, ["strategy", *(column.title for column in columns)], [
-        (heaps.of(row).name, [
+        (name(row), [
             Cell(column.written(column.value(row)), marked[index], column.value(row))
             for column, marked in zip(columns, marks)])
         for index, row in enumerate(rows)])
@@ -223,24 +233,24 @@ def _workload_tables(document: Document) -> list[Table]:
         mixes = ", ".join(dict.fromkeys(name.split("-")[1] for name in part))
         for title, note, columns in (
                 ("mean cost", "per operation, once the load is reached",
-                 [_workload_column(name, _cost("cost", "mean"), _mean) for name in part]),
+                 [_workload_column(name, _cost("cost", "mean"), mean) for name in part]),
                 ("p99.9 cost", "the worst operation in a thousand",
-                 [_workload_column(name, _cost("cost", "p999"), _whole) for name in part]),
+                 [_workload_column(name, _cost("cost", "p999"), whole) for name in part]),
                 ("max cost", "the worst operation",
-                 [_workload_column(name, _cost("cost", "max"), _whole) for name in part]),
+                 [_workload_column(name, _cost("cost", "max"), whole) for name in part]),
                 ("tightness", "in the smallest total memory that does",
-                 [_workload_column(name, lambda one: one["tightness"], _share, max)
+                 [_workload_column(name, lambda one: one["tightness"], share, max)
                   for name in part])):
-            made.append(_table(f"workloads, {title}: {mixes}", note, columns, rows))
+            made.append(filled(f"workloads, {title}: {mixes}", note, columns, rows))
     fills = [name for name in workloads if name.startswith("fill-")]
     if fills:
-        made.append(_table(
+        made.append(filled(
             "workloads, fill", "share of all memory that was requested at the first failure",
-            [_workload_column(name, lambda one: one["tightness"], _share, max)
+            [_workload_column(name, lambda one: one["tightness"], share, max)
              for name in fills], rows))
-        made.append(_table(
+        made.append(filled(
             "workloads, mean cost: fill", "per operation, up to the first failure",
-            [_workload_column(name, _cost("cost", "mean"), _mean) for name in fills], rows))
+            [_workload_column(name, _cost("cost", "mean"), mean) for name in fills], rows))
     return made
 
 
@@ -266,7 +276,7 @@ def _hardening_table(document: Document, overall: Sequence[Row]) -> Table:
     """What each level adds to the least of them."""
     least = {row["strategy"]: row for row in reversed(overall)}
     level = document["settings"]["hardening"][0]
-    return _table(f"what hardening adds to {level}", "to the figures above; hardening: bytes of"
+    return filled(f"what hardening adds to {level}", "to the figures above; hardening: bytes of"
                   " memory for its own records", ADDED_COLUMNS,
                   [{**row, "least": least[row["strategy"]]} for row in overall
                    if row["hardening"] != level])
@@ -278,17 +288,17 @@ def tables(document: Document) -> list[Table]:
     made = []
     for trace in document["settings"]["traces"]:
         records = ordered(document, trace)
-        made.append(_table(
+        made.append(filled(
             trace, f"{records[0]['operations']:,} operations,"
             f" at most {records[0]['peak_requested_bytes']:,} bytes requested at once",
             COST_COLUMNS, records))
     overall = totals(document)
     if len(document["settings"]["traces"]) > 1:
-        made.append(_table("all traces", "mean over all operations and mean tightness;"
+        made.append(filled("all traces", "mean over all operations and mean tightness;"
                            " the worst p99.9 and max; all failures", COST_COLUMNS, overall))
     made += _workload_tables(document)
     levels = document["settings"]["hardening"]
-    made.append(_table(
+    made.append(filled(
         "footprint", "side array: bytes of its region that the empty heap keeps; deepest stack of"
         f" any operation; cost of kinitHeap in {document['settings']['unit']}",
         FOOTPRINT_COLUMNS + ((HARDENING_COLUMN,) if levels != [heaps.OFF] else ()), overall))
@@ -347,8 +357,12 @@ def show(document: Document, file: TextIO) -> None:
 
     A terminal that is narrower wraps lines, but no figure is cut.
     """
+    show_all(tables(document), legend(document), file)
+
+
+def show_all(made: Sequence[Table], sentences: Sequence[str], file: TextIO) -> None:
+    """Print tables, and sentences that explain them, in the same way."""
     console = Console(file=file, highlight=False, width=WIDTH)
-    made = tables(document)
     for table in made:
         alike = [other for other in made if other.columns == table.columns]
         console.print()
@@ -358,6 +372,6 @@ def show(document: Document, file: TextIO) -> None:
         console.print(_rich(table, widths))
         console.width = WIDTH
     console.print()
-    for sentence in legend(document):
+    for sentence in sentences:
         for line in textwrap.wrap(sentence, console.width):
             console.print(Text(line, style="dim"))

@@ -17,12 +17,12 @@ from rich.console import Console
 
 from lab import process, qemu, results, trace, workload
 from lab.build import Build, lab_root
-from lab.compare import STALL_SECONDS
 from lab.errors import InputError, RunError
 from lab.experiment import operations_of
 from lab.play.film import Notes, Reel
 from lab.play.page import page
 from lab.progress import Board, duration
+from lab.replay import STALL_SECONDS
 from lab.reply import Answer
 from lab.schedule import Job, Plan, carry_out
 from lab.trace import Trace

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Iterator, Optional
 from unittest import mock
 
-from lab import ROOT, __main__ as command, build, compare, process, results
+from lab import ROOT, __main__ as command, build, compare, process, replay, results
 from lab.compare import Measurement, Request
 from lab.errors import LabError, RunError
 from lab.schedule import Plan, carry_out
@@ -350,9 +350,9 @@ class Quickness(unittest.TestCase):
         self.assertEqual(Request([], [], heap_kib=4096, stall_seconds=5).stall_limit(10), 5)
 
     def test_the_machine_has_room_for_heap_trace_and_tables(self) -> None:
-        self.assertEqual(compare._memory_mib(1024, trace()), 192)
-        self.assertGreaterEqual(compare._memory_mib(65536, trace()), 128 + 65)
-        self.assertGreaterEqual(compare._memory_mib(1024, trace(operations=2_000_000)), 250)
+        self.assertEqual(replay.memory_mib(1024, trace()), 192)
+        self.assertGreaterEqual(replay.memory_mib(65536, trace()), 128 + 65)
+        self.assertGreaterEqual(replay.memory_mib(1024, trace(operations=2_000_000)), 250)
 
 
 @unittest.skipIf(programs_missing(), programs_missing())

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""A sweep as one page that needs nothing else: curves and tables of every trace."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable
+
+from lab import heaps, report
+from lab.report import Picture
+from lab.results import Document
+from lab.sweep import tables
+
+_CAPTIONS = {
+    "cost": "Instructions for one kmalloc, krealloc or kfree against the heap's size.",
+    "tightness": "Most bytes requested at once, as a share of the smallest memory that does.",
+}
+_BAND = " The band reaches from the lowest to the highest seed."
+
+
+def page(document: Document, charts: Iterable[tuple[str, str, str, str]]) -> str:
+    """The HTML page of a sweep, with its pictures."""
+    pictures: dict[str, list[Picture]] = {}
+    for name, trace, hardening, svg in charts:
+        kind = name.partition("-")[0]
+        level = "" if document["settings"]["hardening"] == [heaps.OFF] else \
+            f", hardening {hardening}"
+        band = _BAND if document["settings"]["seeds"] > 1 else ""
+        pictures.setdefault(trace, []).append(
+            Picture(f"{trace}, {kind}{level}", _CAPTIONS[kind] + band, svg))
+    parts: list[dict[str, Any]] = [
+        {"title": trace, "pictures": shown, "tables": tables.of_traces(document, [trace], trace)}
+        for trace, shown in pictures.items()]
+    return report.rendered("sweep.html", document=document, parts=parts,
+                           legend=tables.legend(document),
+                           sizes=[tables.size(kib) for kib in document["settings"]["heap_kib"]])

@@ -17,7 +17,7 @@ BUILD = pathlib.Path()
 HEAP = ""
 
 SUBMENU = re.compile(r'^submenu "LOS on ([^"]*)" --id \S+ \{\n(.*?)^\}$', re.MULTILINE | re.DOTALL)
-FOR_TESTS = re.compile(r"-(irq|spin|percpu)$")
+FOR_TESTS = re.compile(r"-(irq|spin|percpu)$|-bare-")
 ENTRY = re.compile(r'^  menuentry "(?P<strategy>[^:]*): (?P<title>.*)" --id (?P<id>\S*) \{\n'
                    r"(?P<commands>(?:    .*\n)*)  \}$", re.MULTILINE)
 

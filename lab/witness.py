@@ -27,6 +27,8 @@ _STRAY = re.compile(r" goes wrong on a heap of .*, after (\d+) calls?:")
 _NOISE = re.compile(r"# (?:\S+:\d+: error: Failure!|seed=\d+|not ok .*|\d+ of \d+ failed)")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 _PLACE = re.compile(r"\S*/(?=(?:mm|tests)/)|\(/\S*\+ADDRESS\) | \.\./\S*(?= in )")
+_PROBED = "that shows when wrong addresses are offered, and then all blocks freed: "
+"""When, not what."""
 _CALLS = re.compile(r"call (\d+):")
 
 
@@ -102,7 +104,8 @@ class _Listener:
         elif match := _STRAY.search(line):
             self._calls = int(match[1])
         elif line.startswith("     wrong: "):
-            self._add(self._name, line.removeprefix("     wrong: ") + self._fault, self._calls)
+            wrong = line.removeprefix("     wrong: ").removeprefix(_PROBED)
+            self._add(self._name, wrong + self._fault, self._calls)
         elif line.startswith("ERROR: "):
             self._end_test()
             self._said.append(line.removeprefix("ERROR: "))

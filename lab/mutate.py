@@ -112,7 +112,8 @@ class Subject:
 
 
 _FRONT = ("mm/heap.c", "mm/account.h", "mm/guard.h", "mm/plain_heap.h")
-_FRONT_FLAGS = ("-DHEAP_STRATEGY=heap_tlsf", "-DHARDENING=HARDENING_CHECK", "-DHEAP_KIB=1024",
+_FRONT_FLAGS = ("-DHEAP_STRATEGY=heap_tlsf", "-DHARDENING=HARDENING_CHECK",
+                "-DLOCKING=LOCKING_NONE", "-DHEAP_KIB=1024",
                 '-DHARDENING_INSIDE="plain_heap.h"', f"-I{ROOT / 'arch' / 'host'}",
                 f"-I{ROOT / 'kernel'}")
 _CHECK = (witness.Witness("heap-check", "tests/heap-check-test"),

@@ -38,6 +38,7 @@ _CASE = re.compile(r"(not )?ok \d+ - (\S+)")
 _DONE = re.compile(r"progress: (\d+) (\d+)")
 _TRANSITIONS = re.compile(r"^up to .* (\d+) transitions$")
 _PLAN = re.compile(r"1\.\.(\d+)")
+_BAIL_OUT = "Bail out! "
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ class Said:
         panics = [line for line in self.lines if line.startswith("panic: ")]
         if self.complaints or panics:
             return (*self.complaints, *panics)[0]
+        for line in self.lines:
+            if line.startswith(_BAIL_OUT):
+                return line.removeprefix(_BAIL_OUT)
         return f"ended by {signal.Signals(-status).name}" if status < 0 else f"status {status}"
 
 

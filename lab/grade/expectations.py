@@ -7,13 +7,14 @@ import re
 
 _RULES = (
     (r"does not come back", "every call comes back, however the heap looks"),
-    (r"it touches memory|the fault that is described above",
+    (r"it touches memory|memory is touched that|the fault that is described above",
      "a strategy touches its region and its control block alone, and does what C defines"),
     (r"has changed$", "what a caller writes into its block stays there until it frees the block"),
     (r"which is not aligned to",
      "a block starts at a multiple of 8, and of the alignment that was asked for"),
     (r"outside the heap's", "a block lies within the region that init() was given"),
-    (r"usable\(\) says \d+ of the block", "usable() says at least the size that was asked for"),
+    (r"were asked for, but the block", "usable() says at least the size that was asked for"),
+    (r"knows no live block at offset", "usable() knows every live block"),
     (r"which reaches out of the heap", "what usable() says ends within the region"),
     (r"two live blocks overlap", "no byte belongs to two live blocks"),
     (r"free refused the live block", "free() takes back every live block, and returns true"),

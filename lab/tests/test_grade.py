@@ -77,7 +77,7 @@ class Students(unittest.TestCase):
                          r" \(it was \d+ before shortening\)")
         self.assertRegex(said, r"\|\.{60,}  before\n     -1040\n  1. block 0 = kmalloc\(24\)\n"
                          r"     \|\|\.{60,}  after\n     \+24 -1016\n")
-        self.assertIn("wrong: usable() says 16 of the block of 24 bytes at offset 8\n"
+        self.assertIn("wrong: 24 bytes were asked for, but the block at offset 8 has only 16\n"
                       "     expected: usable() says at least the size that was asked for\n", said)
         replayed = self.replay("overlaps", said)
         self.assertEqual(replayed.returncode, 1, replayed.stdout)
@@ -89,7 +89,7 @@ class Students(unittest.TestCase):
         said = self.graded("loops")
         self.assertIn("every short sequence of calls   WRONG  wrong after 2 calls", said)
         self.assertIn("wrong: it does not come back\n     expected: every call comes back", said)
-        self.assertRegex(said, r"unit cases +WRONG  .*does not come back \(5 s of a")
+        self.assertRegex(said, r"unit cases +WRONG  \S+: it does not come back")
         self.assertLess(self.replay("loops", said).returncode, 0)
 
     def test_what_is_no_c_is_told_in_the_compilers_words(self) -> None:

@@ -15,9 +15,9 @@ from typing import Callable, Optional, Sequence
 
 from lab import ROOT, build
 from lab.errors import InputError, Interrupted, LabError
-from lab.options import (Parser as _Parser, count as _count, number_above_zero as
-                         _number_above_zero, samples as _samples, seed as _seed, share as _share,
-                         workers as _workers)
+from lab.options import (Parser as _Parser, add_jobs as _add_jobs, count as _count,
+                         number_above_zero as _number_above_zero, samples as _samples,
+                         seed as _seed, share as _share)
 from lab.outputs import DEFAULT_HTML, DEFAULT_JSON, Outputs
 from lab.process import stop_signals_raise
 
@@ -70,8 +70,7 @@ def _compare_parser() -> argparse.ArgumentParser:
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
                         help="tcg counts instructions, the same everywhere; kvm measures cycles of"
                         " this machine (default: tcg)")
-    parser.add_argument("--jobs", type=_workers, metavar="N",
-                        help="boots at the same time (default: one for each core)")
+    _add_jobs(parser, "boots at the same time")
     parser.add_argument("--time-limit", type=_number_above_zero, metavar="SECONDS",
                         help="kill a boot that comes no further for so long (default: 60, more for"
                         " large heaps)")
@@ -106,8 +105,7 @@ def _page_parser(name: str, description: str) -> argparse.ArgumentParser:
                         f" (default: heaplab-results/{name}.md)")
     parser.add_argument("--json", type=Path, metavar="FILE",
                         help="where the records go (default: results.json beside the figures)")
-    parser.add_argument("--jobs", type=_workers, metavar="N",
-                        help="experiments at the same time (default: one for each core)")
+    _add_jobs(parser, "experiments at the same time")
     return parser
 
 
@@ -181,8 +179,7 @@ def _fuzz_parser() -> argparse.ArgumentParser:
                         help="end each with so many operations done (default: 10000000)")
     parser.add_argument("--seed", type=_count, default=1, metavar="N",
                         help="of what is made up; the same seed, the same input (default: 1)")
-    parser.add_argument("--jobs", type=_workers, metavar="N",
-                        help="fuzzers at the same time (default: one for each core)")
+    _add_jobs(parser, "fuzzers at the same time")
     parser.add_argument("--results", type=Path, default=Path("heaplab-results/fuzz"),
                         metavar="DIR", help="where logs go, and inputs that go wrong (default:"
                         " %(default)s)")
@@ -200,7 +197,7 @@ def fuzz(argv: Sequence[str]) -> int:
     fuzzers = [command.Fuzzer(name, programs.program(f"fuzz-{name}")) for name in names]
     return command.report(command.run(
         fuzzers, options.operations, options.seed,
-        options.jobs or len(os.sched_getaffinity(0)), options.results))
+        options.jobs, options.results))
 
 
 def misuse(argv: Sequence[str]) -> int:
@@ -228,14 +225,13 @@ def mistakes(argv: Sequence[str]) -> int:
                         " single one, everything is told")
     parser.add_argument("--update", action="store_true",
                         help="write the table in docs/mistakes.md anew")
-    parser.add_argument("--jobs", type=_workers, metavar="N",
-                        help="mistakes at the same time (default: one for each core)")
+    _add_jobs(parser, "mistakes at the same time")
     options = parser.parse_args(argv)
     if options.update and options.names:
         raise InputError("--update writes the whole table: name no mistakes")
     from lab import mistakes as command
     return command.run(options.names, options.update,
-                       options.jobs or len(os.sched_getaffinity(0)))
+                       options.jobs)
 
 
 def mutate(argv: Sequence[str]) -> int:
@@ -253,8 +249,7 @@ def mutate(argv: Sequence[str]) -> int:
                         help="of the sample (default: %(default)s)")
     parser.add_argument("--update", action="store_true",
                         help="write all that was found, now and earlier, into docs/mutation.md")
-    parser.add_argument("--jobs", type=_workers, metavar="N",
-                        help="changes at the same time (default: one for each core)")
+    _add_jobs(parser, "changes at the same time")
     options = parser.parse_args(argv)
     if options.update and options.names:
         raise InputError("--update writes the whole table: give no names")
@@ -264,7 +259,7 @@ def mutate(argv: Sequence[str]) -> int:
         raise InputError(f"there is nothing called {unknown[0]!r} to change; choose from:"
                          f" {', '.join(names)}")
     return command.run(options.names or names, options.sample, options.seed,
-                       options.jobs or len(os.sched_getaffinity(0)), options.update)
+                       options.jobs, options.update)
 
 
 def _elsewhere(module: str, function: str) -> Callable[[Sequence[str]], int]:

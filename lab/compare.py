@@ -179,7 +179,7 @@ def _unpack(traces: Sequence[Trace], directory: Path) -> dict[str, Path]:
 
 def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[str]],
           workloads: Optional[str], seed: int, hardening: str, heap_kib: str, quick: bool,
-          samples: int, accel: str, workers: Optional[int],
+          samples: int, accel: str, workers: int,
           stall_seconds: Optional[float]) -> Request:
     """Turn what the command line says into a request.
 
@@ -197,7 +197,7 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
         workloads=chosen_workloads(traces, workloads, quick), seed=seed,
         hardening=heaps.chosen_levels(hardening),
         operations_limit=QUICK_OPERATIONS if quick else None, samples=samples, accel=accel,
-        workers=workers or len(os.sched_getaffinity(0)), stall_seconds=stall_seconds)
+        workers=workers, stall_seconds=stall_seconds)
 
 
 def chosen_traces(traces: Optional[Sequence[str]], workloads: Optional[str]) -> Sequence[str]:

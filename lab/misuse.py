@@ -13,7 +13,6 @@ does the same with programs that are built already; that is what `meson test` ca
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from typing import Callable, Iterable, Iterator, Mapping, Optional, Sequence
 from lab import ROOT, build, results
 from lab.errors import InputError, LabError, RunError
 from lab.heaps import LEVELS
+from lab.options import cores
 
 TABLE = ROOT / "tests" / "misuse.txt"
 DOCUMENT = ROOT / "docs" / "misuse.md"
@@ -141,7 +141,7 @@ def _said(program: Path) -> list[str]:
 def commit_all(programs: Mapping[tuple[str, str], Path]) -> Table:
     """Run the programs, given by level and strategy, as many at a time as there are cores."""
     table: Table = {}
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for part in pool.map(lambda item: commit(item[1], *item[0]), programs.items()):
             table |= part
     return table

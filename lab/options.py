@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from fractions import Fraction
 from typing import NoReturn
 
@@ -42,6 +43,17 @@ def workers(text: str) -> int:
     if not 1 <= value <= 1024:
         raise ValueError
     return value
+
+
+def cores() -> int:
+    """How many of the machine's this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def add_jobs(parser: argparse.ArgumentParser, what: str) -> None:
+    """Take `--jobs N`: so many of `what`."""
+    parser.add_argument("--jobs", type=workers, metavar="N", default=cores(),
+                        help=f"{what} (default: one for each core)")
 
 
 def seed(text: str) -> int:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Optional
 
@@ -23,10 +22,10 @@ def measure(scale: Scale, workers: int, console: Console) -> dict[str, Any]:
     return pages.document(scale, evidence.take(pages.experiments(scale), workers, console))
 
 
-def run(page: Path, json_path: Optional[Path], quick: bool, workers: Optional[int]) -> int:
+def run(page: Path, json_path: Optional[Path], quick: bool, workers: int) -> int:
     """Run everything, print the summary, write page, pictures and records."""
     return produce(page, json_path, lambda console: measure(
-        Scale(quick, cachegrind.is_there()), workers or len(os.sched_getaffinity(0)), console),
+        Scale(quick, cachegrind.is_there()), workers, console),
         pages.files, summary)
 
 

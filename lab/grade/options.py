@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Sequence
 
 from lab import build
 from lab.errors import InputError
-from lab.options import Parser, workers
+from lab.options import Parser, add_jobs
 
 
 def grade(argv: Sequence[str]) -> int:
@@ -22,8 +21,7 @@ def grade(argv: Sequence[str]) -> int:
     parser.add_argument("name", metavar="NAME", help="a strategy")
     parser.add_argument("--full", action="store_true",
                         help="measure whole traces, not their beginnings; takes some minutes")
-    parser.add_argument("--jobs", type=workers, metavar="N",
-                        help="checks and boots at the same time (default: one for each core)")
+    add_jobs(parser, "checks and boots at the same time")
     parser.add_argument("--results", type=Path, default=Path("heaplab-results/grade"),
                         metavar="DIR", help="where logs and the calls that go wrong are kept"
                         " (default: %(default)s)")
@@ -32,4 +30,4 @@ def grade(argv: Sequence[str]) -> int:
         raise InputError(f"there is no strategy {options.name!r}; choose from: {', '.join(known)}")
     from lab.grade import command  # needs rich, which --help does not
     return command.run(options.name, options.results, options.full,
-                       options.jobs or len(os.sched_getaffinity(0)))
+                       options.jobs)

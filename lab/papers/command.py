@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Optional
 
@@ -24,12 +23,12 @@ def measure(scale: Scale, workers: int, console: Console) -> dict[str, Any]:
 
 
 def run(page: Path, json_path: Optional[Path], quick: bool, traces: Optional[Path],
-        workers: Optional[int]) -> int:
+        workers: int) -> int:
     """Run everything, print the summary, write page, pictures and records."""
     theirs = tuple(csapp.read(traces)) if traces else ()
     return produce(page, json_path, lambda console: measure(
         Scale(quick, tuple(build.strategies()), theirs),
-        workers or len(os.sched_getaffinity(0)), console), pages.files, summary)
+        workers, console), pages.files, summary)
 
 
 def summary(made: dict[str, Any]) -> Table:

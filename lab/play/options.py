@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Sequence
 
 from lab import build
-from lab.options import Parser, count, seed, workers
+from lab.options import Parser, add_jobs, count, seed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,8 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="FILE",
                         default=Path("heaplab-results/film.html"),
                         help="where the page goes (default: %(default)s)")
-    parser.add_argument("--jobs", type=workers, metavar="N",
-                        help="boots at the same time (default: one for each core)")
+    add_jobs(parser, "boots at the same time")
     return parser
 
 
@@ -45,6 +43,6 @@ def play(argv: Sequence[str]) -> int:
         options.trace, heap_kib=build.checked_heap_kib(options.heap_kib),
         strategies=compare.chosen_heaps(options.strategies, build.strategies(), (), False),
         seed=options.seed, operations_limit=options.operations,
-        workers=options.jobs or len(os.sched_getaffinity(0)))
+        workers=options.jobs)
     command.check(options.trace, options.out)
     return command.run(request, options.out)

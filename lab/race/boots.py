@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Optional, Protocol, Sequence
@@ -14,6 +13,7 @@ from lab import process, qemu
 from lab.build import Build, HEAP_KIB_DEFAULT
 from lab.compare import Answer
 from lab.errors import RunError
+from lab.options import cores
 from lab.progress import Board
 from lab.schedule import Job, Plan, carry_out
 
@@ -101,7 +101,7 @@ def carried_out(boots: Sequence[Boot], console: Console,
                 workers: Optional[int] = None) -> dict[Boot, Optional[Record]]:
     """The record of each boot; None where there is none and need not be one."""
     runs = Runs(boots, prepared(boots, console))
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or cores()
     with Board(console, workers) as board:
         process.wait_for(carry_out(runs.plan, workers, runs.perform, board))
     return runs.records

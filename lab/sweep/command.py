@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ class Request:
     asked: Asked
     directory: Path
     resume: bool = False
-    workers: Optional[int] = None
+    workers: int = 1
     stall_seconds: Optional[float] = None
     slurm: bool = False
     batch: Optional[int] = None
@@ -104,7 +103,7 @@ class Sweep:
         self._grid = grid
         self._store = store
         self._console = console
-        self._local = Local(request.workers or len(os.sched_getaffinity(0)))
+        self._local = Local(request.workers)
 
     def say(self, text: str) -> None:
         """Tell whoever waits."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Sequence
 
 from lab.errors import InputError
-from lab.options import Parser, count, number_above_zero, samples, workers
+from lab.options import Parser, add_jobs, count, number_above_zero, samples
 
 DEFAULT_DIRECTORY = Path("heaplab-results/sweep")
 
@@ -34,8 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pages", action="store_true",
                         help="write, for each heap size, the page that compare would write as well;"
                         " with --resume, of results that are there")
-    parser.add_argument("--jobs", type=workers, metavar="N",
-                        help="jobs at the same time, on this machine (default: one for each core)")
+    add_jobs(parser, "jobs at the same time, on this machine")
     parser.add_argument("--batch", type=count, metavar="N",
                         help="with --engine slurm: jobs in one task of the array (default: 1; more"
                         " where the cluster's MaxArraySize asks for it)")

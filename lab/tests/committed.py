@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import unittest
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +14,7 @@ from lab import ROOT, process
 from lab.build import what_makes_code
 from lab.evidence import figures_by
 from lab.experiment import Builds, Experiment, Laboratory
+from lab.options import cores
 from lab.schedule import carry_out
 from lab.tests.support import empty_directory, said, temporary_directory
 
@@ -22,7 +22,7 @@ from lab.tests.support import empty_directory, said, temporary_directory
 def carry_out_all(chosen: Sequence[Experiment], builds: Builds, scratch: Path) -> dict[str, Any]:
     """The results of some experiments, by key, as a file would have them."""
     laboratory = Laboratory(chosen, builds, scratch)
-    process.wait_for(carry_out(laboratory.plan, len(os.sched_getaffinity(0)), laboratory.perform,
+    process.wait_for(carry_out(laboratory.plan, cores(), laboratory.perform,
                                mock.Mock()))
     made: dict[str, Any] = json.loads(json.dumps(laboratory.answers))
     return made

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
@@ -55,7 +54,7 @@ class Request:
 
 def check(names: Sequence[str], everything: bool, wanted: Optional[str], seed: int,
           budget: Budget, directory: Path, afresh: bool, markdown: Optional[Path],
-          workers: Optional[int]) -> Request:
+          workers: int) -> Request:
     """The request, once it is known to make sense.
 
     Raises InputError for what is wrong, before anything is started.
@@ -73,7 +72,7 @@ def check(names: Sequence[str], everything: bool, wanted: Optional[str], seed: i
             raise InputError(f"there is no goal {goal!r}; there are: {', '.join(goals.NAMES)}")
     shelf = Shelf(directory)
     request = Request(list(dict.fromkeys(names)) or known, chosen, seed, budget, shelf, afresh,
-                      markdown, workers or len(os.sched_getaffinity(0)))
+                      markdown, workers)
     if not request.wanted:
         raise InputError(f"{', '.join(request.strategies)} has no such goal: {', '.join(chosen)}")
     results.check_writable([shelf.document, *([markdown] if markdown else []),

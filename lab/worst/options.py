@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Sequence
 
-from lab.options import Parser, count, number_above_zero, seed, workers
+from lab.options import Parser, add_jobs, count, number_above_zero, seed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,8 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--markdown", type=Path, metavar="FILE",
                         help="write the tables into this document as well, between its lines"
                         " '<!-- worst -->' and '<!-- end of worst -->'")
-    parser.add_argument("--jobs", type=workers, metavar="N",
-                        help="searches at the same time (default: one for each core)")
+    add_jobs(parser, "searches at the same time")
     return parser
 
 

@@ -57,6 +57,7 @@ poweroff -f
 _BOOT_STOP = "echo 0 > $tracing/tracing_on"
 _WORKLOAD = r"""cd /tmp
 sh /workload.sh > /dev/null 2>&1 || echo "{wrong} the workload fails: status $?"
+echo 0 > $tracing/tracing_on
 echo > $tracing/trace
 {probe}for event in {events}; do echo 1 > $tracing/events/kmem/$event/enable; done
 echo 1 > $tracing/tracing_on

@@ -15,7 +15,7 @@ from unittest import mock
 from lab import ROOT, build, trace
 from lab.errors import InputError, RunError
 from lab.record import cpio, linux, user
-from lab.record.events import Converter
+from lab.record.events import Choice, Converter
 
 # Calls whose order and sizes are known, in a program that does nothing else.
 PLAIN = r"""
@@ -317,16 +317,34 @@ class Linux(unittest.TestCase):
             linux.record(architecture="i686", version=None, workload=Path(place, "nothing.sh"),
                          events="all", scratch=Path(place), say=lambda text: None)
 
+    def test_nothing_is_recorded_while_the_events_are_switched_on_one_by_one(self) -> None:
+        archive = linux.initial_files(*self.packages(), b"true\n", linux.EVENTS["all"], "p:x y")
+        steps = [archive.index(step) for step in (
+            b"echo 0 > $tracing/tracing_on", b"echo > $tracing/trace", b"/kmem/$event/enable",
+            b"echo 1 > $tracing/tracing_on", b"echo 0 > $tracing/tracing_on\nsync")]
+        self.assertEqual(steps, sorted(steps))
+
+    def packages(self) -> tuple[Path, Path]:
+        """A kernel without modules, and a busybox."""
+        place = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (place / "bin").mkdir()
+        (place / "bin" / "busybox").write_bytes(b"busybox")
+        return place, place
+
     @unittest.skipUnless(os.environ.get("HEAPLAB_LONG_TESTS"), "downloads and boots Linux, which"
                          " takes minutes: HEAPLAB_LONG_TESTS=1 asks for it")
-    def test_linux_is_recorded_while_it_boots(self) -> None:
-        with tempfile.TemporaryDirectory() as place:
-            disk = linux.record(architecture="i686", version=None, workload=None,
-                                events="kmalloc", scratch=Path(place), say=print)
-            converter = Converter().take_all(linux.read(disk))
-        self.assertGreater(len(converter.text().splitlines()), 20_000)
-        self.assertEqual(converter.account.counts["lost"], 0)
-        self.assertLess(converter.account.counts["live_address"], 5)
+    def test_the_committed_traces_of_linux_are_recorded_again(self) -> None:
+        for name, events in (("boot", "kmalloc"), ("fork-exec", "all"), ("fs", "all")):
+            script = None if name == "boot" else ROOT / "traces" / "workloads" / f"{name}.sh"
+            committed = trace.read(trace.find(f"linux-{name}"))
+            with self.subTest(name), tempfile.TemporaryDirectory() as place:
+                disk = linux.record(architecture="i686", version=None, workload=script,
+                                    events=events, scratch=Path(place), say=print)
+                converter = Converter(Choice(size_max=16256)).take_all(linux.read(disk))
+                again = len(converter.text().splitlines()) - 4
+                self.assertEqual(converter.account.counts["lost"], 0)
+                self.assertEqual(converter.account.counts["live_address"], 0)
+                self.assertAlmostEqual(again / committed.operations, 1, delta=0.03)
 
 
 if __name__ == "__main__":

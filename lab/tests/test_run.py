@@ -46,7 +46,7 @@ class AtATerminal(unittest.TestCase):
         self.wait_for("los> ")
         self.assertIn("the screen is not shown; 'poweroff' or Ctrl-A X ends it", self.said)
         self.ask("heap", "tlsf, after Masmano")
-        self.ask("load linux-boot", "27218 operations, at most 543472 bytes at once")
+        self.ask("load linux-boot", "27305 operations, at most 541549 bytes at once")
         self.ask("poweroff", "poweroff")
         self.assertEqual(self.process.wait(LIMIT_SECONDS), 0)
 

@@ -111,7 +111,7 @@ class FourProcessors(unittest.TestCase):
             trace.flush()
             status, record = hammer("percpu", "interval=20000", 4, "--module", trace.name)
         self.assertEqual((status, record["trouble"], record["workload"]), (DONE, None, "split"))
-        self.assertEqual((record["operations"], record["failures"]), (94581, 0))
+        self.assertEqual((record["operations"], record["failures"]), (87639, 0))
 
 
 class BadWords(unittest.TestCase):

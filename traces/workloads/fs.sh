@@ -2,17 +2,19 @@
 # Files that are made, read, renamed and removed, on the disk's ext4 and in memory.
 for place in /mnt/work /tmp/work; do
     mkdir -p $place
-    round=0
-    while [ $round -lt 25 ]; do
-        for name in a b c d e f; do
-            mkdir -p $place/$name.$round
-            echo "$name $round" > $place/$name.$round/file
-            cp $place/$name.$round/file $place/$name.$round/copy
+    for directory in a b c d e f g h i j k l; do
+        mkdir $place/$directory
+        file=0
+        while [ $file -lt 70 ]; do
+            echo "$directory $file" > $place/$directory/$file
+            file=$((file + 1))
         done
-        round=$((round + 1))
+        cp $place/$directory/1 $place/$directory/copy
+        for file in 2 3 4 5 6 7 8 9; do
+            mv $place/$directory/$file $place/$directory/old.$file
+        done
     done
-    find $place -name copy | while read -r file; do mv "$file" "$file.old"; done
-    cat $(find $place -name file) | wc -l
+    find $place -type f | xargs cat | wc -l
     rm -r $place
     sync
 done

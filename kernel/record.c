@@ -30,9 +30,9 @@ static void report_cost(const char *name, const struct cost_figures *figures)
 static void report_footprint(const struct replay *replay)
 {
     console_report("\"footprint\":{\"map_bytes\":%u,\"control_bytes\":%u,\"text_bytes\":%u,"
-                   "\"stack_bytes\":%u,\"hardening_bytes\":%u},",
+                   "\"stack_bytes\":%u,\"hardening_bytes\":%u,\"locking_bytes\":%u},",
                    replay->map_bytes, kheap_strategy()->control_bytes, machine_heap_text_bytes(),
-                   replay->stack_bytes, kheap_hardening_bytes());
+                   replay->stack_bytes, kheap_hardening_bytes(), kheap_locking_bytes());
 }
 
 static void report_first_failure(const struct replay *replay)

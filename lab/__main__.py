@@ -42,6 +42,9 @@ def _compare_parser() -> argparse.ArgumentParser:
     parser.add_argument("--hardening", default="off", metavar="A,B",
                         help="levels of -Dhardening: off, check, redzone, full; with more than one"
                         " a table says what each adds (default: %(default)s)")
+    parser.add_argument("--locking", default="none", metavar="A,B",
+                        help="words for -Dlocking: none, irq, spin, percpu; with more than one a"
+                        " table says what each adds (default: %(default)s)")
     parser.add_argument("--heap-kib", default="1024", metavar="N",
                         help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", default=DEFAULT_JSON,
@@ -86,7 +89,7 @@ def compare(argv: Sequence[str]) -> int:
     request = command.check(
         strategies=options.strategies, peers=options.peers, traces=options.traces,
         workloads=options.workloads, seed=options.seed, hardening=options.hardening,
-        heap_kib=options.heap_kib,
+        locking=options.locking, heap_kib=options.heap_kib,
         quick=options.quick, samples=options.samples, accel=options.accel, workers=options.jobs,
         stall_seconds=options.time_limit)
     gate = command.Gate(options.baseline, options.tolerance or Fraction()) \

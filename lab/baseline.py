@@ -80,6 +80,7 @@ FIGURES = (
     _whole(".text", lambda one: one["footprint"]["text_bytes"]),
     _whole("stack", lambda one: one["footprint"]["stack_bytes"]),
     _whole("hardening", lambda one: one["footprint"]["hardening_bytes"]),
+    _whole("locking", lambda one: one["footprint"]["locking_bytes"]),
 )
 
 

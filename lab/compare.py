@@ -45,6 +45,8 @@ class Request:
     seed: int = workload.SEED_DEFAULT
     hardening: Sequence[str] = (heaps.OFF,)
     """Levels; each strategy is there at each."""
+    locking: Sequence[str] = (heaps.NONE,)
+    """And with each of these."""
     heap_kib: int = HEAP_KIB_DEFAULT
     operations_limit: Optional[int] = None
     samples: int = 256
@@ -61,7 +63,8 @@ class Request:
 
     @property
     def heaps(self) -> list[Heap]:
-        return heaps.all_of({"strategies": self.strategies, "hardening": self.hardening})
+        return heaps.all_of({"strategies": self.strategies, "hardening": self.hardening,
+                             "locking": self.locking})
 
     @property
     def unit(self) -> str:
@@ -82,9 +85,9 @@ class Programs(Protocol):
 class Measurement:
     """Carries out the jobs of one comparison."""
 
-    def __init__(self, request: Request, programs: Mapping[str, Programs],
+    def __init__(self, request: Request, programs: Mapping[tuple[str, str], Programs],
                  scratch: Path) -> None:
-        """`programs`: by hardening level."""
+        """`programs`: by hardening and locking."""
         self._request = request
         self._programs = programs
         self._traces = {one.name: one for one in request.traces}
@@ -105,7 +108,7 @@ class Measurement:
         words = replay.count_words(one, self._request.unit, self._request.operations_limit,
                                    self._request.samples)
         machine = qemu.Machine(
-            kernel=self._programs[heap.hardening].program(f"los-{heap.strategy}.elf"),
+            kernel=self._programs[heap.build].program(f"los-{heap.strategy}.elf"),
             append=" ".join(words),
             module=self._files.get(job.trace), count=self._request.unit == "instructions",
             accel=self._request.accel,
@@ -117,14 +120,15 @@ class Measurement:
             raise replay.failure(job, "the kernel", wrong, answer, outcome)
         raw = answer.result(str(job))
         due = {"strategy": heap.strategy, "hardening": heap.hardening,
-               "heap_kib": self._request.heap_kib, "unit": self._request.unit}
+               "locking": heap.locking, "heap_kib": self._request.heap_kib,
+               "unit": self._request.unit}
         replay.check_count(str(job), raw, due if one.fills else
                            due | {"operations": job.operations}, one.fills)
         return raw
 
     async def _search(self, job: Job) -> Any:
         one, heap = self._traces[job.trace], self._heaps[job.strategy]
-        program = self._programs[heap.hardening].program(f"host-{heap.strategy}")
+        program = self._programs[heap.build].program(f"host-{heap.strategy}")
         command = [str(program), *replay.search_words(one, self._request.operations_limit)]
         if job.trace in self._files:
             command.append(str(self._files[job.trace]))
@@ -178,8 +182,8 @@ def _unpack(traces: Sequence[Trace], directory: Path) -> dict[str, Path]:
 
 
 def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[str]],
-          workloads: Optional[str], seed: int, hardening: str, heap_kib: str, quick: bool,
-          samples: int, accel: str, workers: int,
+          workloads: Optional[str], seed: int, hardening: str, locking: str,
+          heap_kib: str, quick: bool, samples: int, accel: str, workers: int,
           stall_seconds: Optional[float]) -> Request:
     """Turn what the command line says into a request.
 
@@ -195,7 +199,7 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
         strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),
         traces=trace.read_all(chosen_traces(traces, workloads)),
         workloads=chosen_workloads(traces, workloads, quick), seed=seed,
-        hardening=heaps.chosen_levels(hardening),
+        hardening=heaps.chosen_levels(hardening), locking=heaps.chosen_lockings(locking),
         operations_limit=QUICK_OPERATIONS if quick else None, samples=samples, accel=accel,
         workers=workers, stall_seconds=stall_seconds)
 
@@ -233,11 +237,12 @@ class Gate:
     tolerance: Fraction
 
 
-def _built(request: Request, say: Callable[[str], None]) -> dict[str, Build]:
-    """The programs that a comparison needs, by hardening level."""
+def _built(request: Request, say: Callable[[str], None]) -> dict[tuple[str, str], Build]:
+    """The programs that a comparison needs, by hardening and locking."""
     with_peers = not set(known_peers()).isdisjoint(request.strategies)
-    builds = {level: Build(request.heap_kib, with_peers=with_peers, hardening=level)
-              for level in request.hardening}
+    builds = {(level, locking): Build(request.heap_kib, with_peers=with_peers, hardening=level,
+                                      locking=locking)
+              for level in request.hardening for locking in request.locking}
     for build in builds.values():
         build.prepare([name for strategy in request.strategies
                        for name in (f"los-{strategy}.elf", f"host-{strategy}")], say)
@@ -262,7 +267,7 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
     request = replace(request, traces=[*request.traces, *workload.make(
         request.workloads, seed=request.seed, heap_kib=request.heap_kib,
         operations_limit=request.operations_limit,
-        program=builds[request.hardening[0]].program(f"host-{request.strategies[0]}"),
+        program=builds[request.heaps[0].build].program(f"host-{request.strategies[0]}"),
         directory=directory)])
     if gate and old:
         baseline.check(gate.path, old, _settings(request),
@@ -275,7 +280,7 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
             carry_out(measurement.plan, request.workers, measurement.perform, board))
     document = results.document(
         settings=_settings(request),
-        build={heap.name: builds[heap.hardening].provenance(heap.strategy)
+        build={heap.name: builds[heap.build].provenance(heap.strategy)
                for heap in sorted(request.heaps, key=lambda heap: heap.name)},
         traces=request.traces, records=measurement.records(),
         host=results.host(request.accel, qemu_version(),
@@ -305,6 +310,7 @@ def _settings(request: Request) -> dict[str, Any]:
         "workloads": list(request.workloads),
         "seed": request.seed if request.workloads else None,
         "hardening": list(request.hardening),
+        "locking": list(request.locking),
         "heap_kib": request.heap_kib,
         "operations_limit": request.operations_limit,
         "unit": request.unit,

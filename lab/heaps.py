@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is compared: strategies, each at one or more hardening levels."""
+"""What is compared: strategies, each at one or more hardening levels, with one or more locks."""
 
 from __future__ import annotations
 
@@ -11,31 +11,48 @@ from lab.errors import InputError
 LEVELS = ("off", "check", "redzone", "full")
 """What -Dhardening= takes, each with all of what the one before has."""
 
-OFF = LEVELS[0]
+LOCKINGS = ("none", "irq", "spin", "percpu")
+"""What -Dlocking= takes; each is for more callers, or for more of them at a time."""
+
+OFF, NONE = LEVELS[0], LOCKINGS[0]
 
 
 @dataclass(frozen=True)
 class Heap:
-    """A strategy at a hardening level."""
+    """A strategy at a hardening level, with a lock."""
 
     strategy: str
     hardening: str = OFF
+    locking: str = NONE
 
     @property
     def name(self) -> str:
-        """What it is called: `tlsf`; `tlsf+check` where anything is hardened."""
-        return self.strategy if self.hardening == OFF else f"{self.strategy}+{self.hardening}"
+        """What it is called: `tlsf`; `tlsf+check+spin` where it is hardened and locked."""
+        return "+".join([self.strategy,
+                         *([self.hardening] if self.hardening != OFF else []),
+                         *([self.locking] if self.locking != NONE else [])])
+
+    @property
+    def build(self) -> tuple[str, str]:
+        """Which build it comes from: that of its hardening and locking."""
+        return self.hardening, self.locking
 
 
 def of(record: Mapping[str, Any]) -> Heap:
     """The heap that a record is of."""
-    return Heap(record["strategy"], record["hardening"])
+    return Heap(record["strategy"], record["hardening"], record["locking"])
 
 
 def all_of(settings: Mapping[str, Any]) -> list[Heap]:
     """The heaps of a comparison, in the order in which they are shown."""
-    return [Heap(strategy, level) for strategy in settings["strategies"]
-            for level in settings["hardening"]]
+    return [Heap(strategy, level, locking) for strategy in settings["strategies"]
+            for level in settings["hardening"] for locking in settings["locking"]]
+
+
+def place(record: Mapping[str, Any]) -> tuple[str, int, int]:
+    """By what records are sorted: strategy, hardening and locking."""
+    return (record["strategy"], LEVELS.index(record["hardening"]),
+            LOCKINGS.index(record["locking"]))
 
 
 def chosen_levels(text: str) -> Sequence[str]:
@@ -43,9 +60,20 @@ def chosen_levels(text: str) -> Sequence[str]:
 
     Raises InputError if there is no such level.
     """
+    return _chosen(text, LEVELS, "hardening level")
+
+
+def chosen_lockings(text: str) -> Sequence[str]:
+    """The words for -Dlocking= that a list names, each once, none first.
+
+    Raises InputError if there is no such word.
+    """
+    return _chosen(text, LOCKINGS, "locking")
+
+
+def _chosen(text: str, known: Sequence[str], what: str) -> Sequence[str]:
     chosen = [name.strip() for name in text.split(",")]
     for name in chosen:
-        if name not in LEVELS:
-            raise InputError(f"there is no hardening level {name!r}; choose from:"
-                             f" {', '.join(LEVELS)}")
-    return sorted(set(chosen), key=LEVELS.index)
+        if name not in known:
+            raise InputError(f"there is no {what} {name!r}; choose from: {', '.join(known)}")
+    return sorted(set(chosen), key=known.index)

@@ -29,7 +29,8 @@ Document = dict[str, Any]
 
 COSTS = ("cost", "malloc", "free")
 COST_FIELDS = ("operations", "total", "mean", "p50", "p99", "p999", "max", "max_operation")
-FOOTPRINT_FIELDS = ("map_bytes", "control_bytes", "text_bytes", "stack_bytes", "hardening_bytes")
+FOOTPRINT_FIELDS = ("map_bytes", "control_bytes", "text_bytes", "stack_bytes", "hardening_bytes",
+                    "locking_bytes")
 SERIES = ("operation", "requested", "granted", "free", "largest", "holes", "highest")
 PORTRAIT_STATES = "rwchnm"
 UNITS = ("instructions", "cycles")
@@ -177,8 +178,7 @@ def document(*, settings: Mapping[str, Any], build: Mapping[str, Any], traces: I
                     "peak_requested_bytes": trace.peak_requested_bytes}
                    for trace in sorted(traces, key=lambda trace: trace.name)],
         "records": sorted(records, key=lambda one: (
-            one["strategy"], heaps.LEVELS.index(one["hardening"]), one["trace"],
-            one["heap_kib"])),
+            *heaps.place(one), one["trace"], one["heap_kib"])),
         "host": dict(host),
     }
 

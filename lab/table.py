@@ -116,6 +116,9 @@ FOOTPRINT_COLUMNS = (
 HARDENING_COLUMN = Column("hardening", _footprint("hardening_bytes"), whole)
 """Where anything is hardened."""
 
+LOCKING_COLUMN = Column("locking", _footprint("locking_bytes"), whole)
+"""Where anything is locked."""
+
 
 def _failing_rows(column: Column, rows: Sequence[Row]) -> set[int]:
     """The rows with more failures than the least."""
@@ -192,6 +195,7 @@ def totals(document: Document) -> list[Row]:
         rows.append({
             "strategy": heap.strategy,
             "hardening": heap.hardening,
+            "locking": heap.locking,
             **{kind: _total_cost(records, kind) for kind in COSTS},
             "tightness": None if None in tight else sum(tight) / len(tight),
             "failures": sum(one["failures"] for one in records),
@@ -223,7 +227,7 @@ def _workload_tables(document: Document) -> list[Table]:
     """One figure a table, a workload a column."""
     workloads = document["settings"]["workloads"]
     rows: list[Row] = [
-        {"strategy": heap.strategy, "hardening": heap.hardening,
+        {"strategy": heap.strategy, "hardening": heap.hardening, "locking": heap.locking,
          **{one["trace"]: one for one in document["records"] if heaps.of(one) == heap}}
         for heap in heaps.all_of(document["settings"])]
     held = [name for name in workloads if not name.startswith("fill-")]
@@ -267,24 +271,27 @@ def _added(column: Column) -> Column:
 
 
 ADDED_COLUMNS = tuple(
-    _added(column) for column in (*COST_COLUMNS, *FOOTPRINT_COLUMNS, HARDENING_COLUMN)
-    if column.title in ("mean", "max", "kmalloc", "kfree", "tightness", ".text", "hardening"))
+    _added(column) for column in (*COST_COLUMNS, *FOOTPRINT_COLUMNS)
+    if column.title in ("mean", "max", "kmalloc", "kfree", "tightness", ".text"))
 """As many as fit."""
 
 
-def _hardening_table(document: Document, overall: Sequence[Row]) -> Table:
-    """What each level adds to the least of them."""
-    least = {row["strategy"]: row for row in reversed(overall)}
-    level = document["settings"]["hardening"][0]
-    return filled(f"what hardening adds to {level}", "to the figures above; hardening: bytes of"
-                  " memory for its own records", ADDED_COLUMNS,
-                  [{**row, "least": least[row["strategy"]]} for row in overall
-                   if row["hardening"] != level])
+def _added_table(document: Document, overall: Sequence[Row], dial: str, own: Column) -> Table:
+    """What each word of a dial adds to the first of those that are there, all else being equal."""
+    first = document["settings"][dial][0]
+
+    def rest(row: Row) -> tuple[str, ...]:
+        return tuple(row[name] for name in ("strategy", "hardening", "locking") if name != dial)
+
+    least = {rest(row): row for row in overall if row[dial] == first}
+    return filled(f"what {dial} adds to {first}", f"to the figures above; {dial}: bytes of"
+                  " memory for its own records", (*ADDED_COLUMNS, _added(own)),
+                  [{**row, "least": least[rest(row)]} for row in overall if row[dial] != first])
 
 
 def tables(document: Document) -> list[Table]:
     """All tables of a document: one for each trace, the totals, the workloads, the footprint,
-    and what hardening costs."""
+    and what hardening and locking cost."""
     made = []
     for trace in document["settings"]["traces"]:
         records = ordered(document, trace)
@@ -297,25 +304,27 @@ def tables(document: Document) -> list[Table]:
         made.append(filled("all traces", "mean over all operations and mean tightness;"
                            " the worst p99.9 and max; all failures", COST_COLUMNS, overall))
     made += _workload_tables(document)
-    levels = document["settings"]["hardening"]
+    dials = (("hardening", [heaps.OFF], HARDENING_COLUMN),
+             ("locking", [heaps.NONE], LOCKING_COLUMN))
     made.append(filled(
         "footprint", "side array: bytes of its region that the empty heap keeps; deepest stack of"
         f" any operation; cost of kinitHeap in {document['settings']['unit']}",
-        FOOTPRINT_COLUMNS + ((HARDENING_COLUMN,) if levels != [heaps.OFF] else ()), overall))
-    if len(levels) > 1:
-        made.append(_hardening_table(document, overall))
+        (*FOOTPRINT_COLUMNS, *(own for dial, nothing, own in dials
+                               if document["settings"][dial] != nothing)), overall))
+    made += [_added_table(document, overall, dial, own) for dial, _, own in dials
+             if len(document["settings"][dial]) > 1]
     return made
 
 
 def legend(document: Document) -> list[str]:
     """What the figures mean, in sentences."""
     settings = document["settings"]
-    first = document["records"][0]
     sentences = [
         f"Costs in {settings['unit']} per operation, of kmalloc, krealloc and kfree together"
         " unless a column says otherwise.",
         f"Heap: {settings['heap_kib']:,} KiB, side array on top; hardening"
-        f" {', '.join(settings['hardening'])}, locking {first['locking']}.",
+        f" {', '.join(settings['hardening'])}, locking"
+        f" {', '.join(settings['locking'])}.",
         "Tightness: most bytes requested at once / smallest total memory in which the trace runs"
         " without a failure (1 is perfect).",
         "Failures: requests that got NULL.",

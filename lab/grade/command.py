@@ -103,12 +103,12 @@ def _measured(name: str, built: Build, full: bool, workers: int, console: Consol
         stall_seconds=STALL_SECONDS)
     directory = lab_root() / "traces"
     directory.mkdir(parents=True, exist_ok=True)
-    measurement = compare.Measurement(request, {heaps.OFF: built}, directory)
+    measurement = compare.Measurement(request, {(heaps.OFF, heaps.NONE): built}, directory)
     with Board(console, workers) as board:
         process.wait_for(carry_out(measurement.plan, workers, measurement.perform, board))
     rows = {row["strategy"]: row for row in table.totals({
         "settings": {"strategies": names, "traces": [one.name for one in request.traces],
-                     "workloads": [], "hardening": [heaps.OFF]},
+                     "workloads": [], "hardening": [heaps.OFF], "locking": [heaps.NONE]},
         "records": measurement.records()})}
     return [rows[name], *(rows[one] for one in marks.CLASSICS)]
 

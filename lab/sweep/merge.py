@@ -27,8 +27,7 @@ def records(grid: Grid, cells: Iterable[Cell], store: Store) -> list[Record]:
              for one in grid.traces}
     made = [_record(grid, cell, store, peaks) for cell in cells]
     return sorted(made, key=lambda one: (
-        one["strategy"], heaps.LEVELS.index(one["hardening"]), one["trace"], one["heap_kib"],
-        one["seed"] or 0))
+        *heaps.place(one), one["trace"], one["heap_kib"], one["seed"] or 0))
 
 
 def _record(grid: Grid, cell: Cell, store: Store, peaks: Mapping[str, int]) -> Record:
@@ -95,6 +94,7 @@ def _slice(made: Document, kib: int, hardening: str) -> Document:
             "workloads": settings["workloads"],
             "seed": 1 if settings["workloads"] else None,
             "hardening": [hardening],
+            "locking": [heaps.NONE],
             "heap_kib": kib,
             "operations_limit": settings["operations_limit"],
             "unit": settings["unit"],

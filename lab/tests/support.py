@@ -64,7 +64,8 @@ def trace(name: str = "tiny", operations: int = 4) -> Trace:
 
 
 def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
-               heap_kib: int = 1024, operations: int = 4, hardening: str = "off") -> dict[str, Any]:
+               heap_kib: int = 1024, operations: int = 4, hardening: str = "off",
+               locking: str = "none") -> dict[str, Any]:
     """A replay's record, as a kernel writes it."""
 
     def cost(count: int) -> dict[str, int]:
@@ -74,14 +75,15 @@ def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
     series = {name: [place, place + scale] for place, name in enumerate(results.SERIES)}
     return {
         "strategy": strategy, "heap_kib": heap_kib, "unit": "instructions", "hardening": hardening,
-        "locking": "none", "operations": operations, "build_up_operations": 0,
+        "locking": locking, "operations": operations, "build_up_operations": 0,
         "failures": failures, "first_failure": {name: 7 for name in results.FIRST_FAILURE}
         if failures else None, "cost": cost(3),
         "malloc": cost(2), "free": cost(1), "init_cost": 4000 + scale,
         "peak_requested_bytes": 200,
         "footprint": {"map_bytes": 16384, "control_bytes": 4 * scale, "text_bytes": 900,
                       "stack_bytes": 64,
-                      "hardening_bytes": 0 if hardening == "off" else 16640},
+                      "hardening_bytes": 0 if hardening == "off" else 16640,
+                      "locking_bytes": {"none": 0, "percpu": 70000}.get(locking, 4)},
         "placement_hash": "0123456789abcdef", "series": series,
         "portrait": ["2m", "1n1r", "2w", "1c1h"],
     }
@@ -89,17 +91,20 @@ def raw_record(strategy: str = "bitmap", *, scale: int = 1, failures: int = 0,
 
 def document(strategies: Sequence[str] = ("bitmap", "next-fit"),
              traces: Sequence[str] = ("one", "two"), host: str = "here",
-             hardening: Sequence[str] = ("off",), **changes: Any) -> results.Document:
+             hardening: Sequence[str] = ("off",), locking: Sequence[str] = ("none",),
+             **changes: Any) -> results.Document:
     """A whole document, made up: each heap costs more than the one before."""
     made = [trace(name) for name in traces]
-    shown = heaps.all_of({"strategies": strategies, "hardening": hardening})
+    shown = heaps.all_of({"strategies": strategies, "hardening": hardening,
+                          "locking": locking})
     records = [results.record(
-        raw_record(heap.strategy, scale=place + 1, hardening=heap.hardening, **changes), one,
-        600 + place, 200, None) for place, heap in enumerate(shown) for one in made]
+        raw_record(heap.strategy, scale=place + 1, hardening=heap.hardening, locking=heap.locking,
+                   **changes), one, 600 + place, 200, None)
+               for place, heap in enumerate(shown) for one in made]
     return results.document(
         settings={"strategies": list(strategies), "traces": list(traces), "workloads": [],
-                  "seed": None, "hardening": list(hardening), "heap_kib": 1024,
-                  "operations_limit": None, "unit": "instructions"},
+                  "seed": None, "hardening": list(hardening), "locking": list(locking),
+                  "heap_kib": 1024, "operations_limit": None, "unit": "instructions"},
         build={heap.name: {"kernel": {"compiler": "clang 14", "flags": ["-O2"]},
                            "search": {"compiler": "gcc 12", "flags": ["-O2", "-m32"]}}
                for heap in shown},

@@ -80,6 +80,7 @@ class Judgement(unittest.TestCase):
                            ("footprint.control_bytes", "control"),
                            ("footprint.text_bytes", ".text"), ("footprint.stack_bytes", "stack"),
                            ("footprint.hardening_bytes", "hardening"),
+                           ("footprint.locking_bytes", "locking"),
                            ("smallest_total_bytes", "tightness")):
             with self.subTest(path):
                 comparison = _compared(_set(path, 10 ** 6))

@@ -218,7 +218,7 @@ class Jobs(unittest.TestCase):
     def measure(self, stall: Optional[float] = None, limit: Optional[int] = None) -> Measurement:
         measurement = Measurement(
             Request(["bitmap"], [trace()], stall_seconds=stall, operations_limit=limit),
-            {"off": FakePrograms(self.directory)}, self.directory)
+            {("off", "none"): FakePrograms(self.directory)}, self.directory)
         process.wait_for(carry_out(measurement.plan, 1, measurement.perform, Silent()))
         return measurement
 
@@ -297,6 +297,7 @@ class Jobs(unittest.TestCase):
             ({"strategy": "next-fit"}, "the result's strategy is 'next-fit', not 'bitmap'"),
             ({"heap_kib": 512}, "the result's heap_kib is 512, not 1024"),
             ({"hardening": "full"}, "the result's hardening is 'full', not 'off'"),
+            ({"locking": "irq"}, "the result's locking is 'irq', not 'none'"),
             ({"unit": "cycles"}, "the result's unit is 'cycles', not 'instructions'"),
             ({"operations": 3}, "the result's operations is 3, not 4"))
         for change, words in changes:
@@ -424,6 +425,22 @@ class RealKernels(unittest.TestCase):
         self.assertEqual(sorted(document["build"]), ["half-fit", "half-fit+check"])
         added = f"+{check['cost']['mean'] - off['cost']['mean']:,.1f}"
         self.assertRegex(out, r"(?s)what hardening adds to off.*half-fit\+check +" +
+                         re.escape(added))
+
+    def test_locking_is_measured_lock_by_lock(self) -> None:
+        document, out = self.compare("--strategies", "half-fit", "--locking", "percpu,spin,none",
+                                     "--traces", "linux-boot", "--quick")
+        made = {one["locking"]: one for one in document["records"]}
+        self.assertEqual(list(made), ["none", "spin", "percpu"])
+        self.assertEqual(sorted(document["build"]),
+                         ["half-fit", "half-fit+percpu", "half-fit+spin"])
+        self.assertEqual(made["none"]["placement_hash"], made["spin"]["placement_hash"])
+        self.assertLess(made["none"]["cost"]["mean"], made["spin"]["cost"]["mean"])
+        self.assertLess(made["percpu"]["cost"]["mean"], made["none"]["cost"]["mean"])
+        self.assertEqual(made["none"]["footprint"]["locking_bytes"], 0)
+        self.assertGreater(made["percpu"]["footprint"]["locking_bytes"], 1024)
+        added = f"+{made['spin']['cost']['mean'] - made['none']['cost']['mean']:,.1f}"
+        self.assertRegex(out, r"(?s)what locking adds to none.*half-fit\+spin +" +
                          re.escape(added))
 
     def test_workloads_are_made_replayed_and_shown(self) -> None:

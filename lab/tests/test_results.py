@@ -39,7 +39,7 @@ class Document(unittest.TestCase):
                 self.assertLessEqual(COST_FIELDS, set(one[kind]))
             self.assertEqual(set(one["footprint"]),
                              {"map_bytes", "control_bytes", "text_bytes", "stack_bytes",
-                              "hardening_bytes"})
+                              "hardening_bytes", "locking_bytes"})
             self.assertEqual(set(one["series"]), set(results.SERIES))
 
     def test_compiler_flags_and_trace_hashes_are_inside(self) -> None:

@@ -161,6 +161,32 @@ class Hardening(unittest.TestCase):
                 self.assertIn(" ".join(one.columns[1:]), headings)
 
 
+class Locking(unittest.TestCase):
+    """A strategy with several locks is as many heaps, too."""
+
+    def test_a_table_says_what_each_lock_adds_at_each_level(self) -> None:
+        made = table.tables(document(strategies=("tlsf",), hardening=("off", "check"),
+                                     locking=("none", "spin", "percpu")))
+        hardening, locking = made[-2:]
+        self.assertEqual((hardening.title, [heap for heap, _ in hardening.rows]),
+                         ("what hardening adds to off",
+                          ["tlsf+check", "tlsf+check+spin", "tlsf+check+percpu"]))
+        self.assertEqual((locking.title, [heap for heap, _ in locking.rows]),
+                         ("what locking adds to none",
+                          ["tlsf+spin", "tlsf+percpu", "tlsf+check+spin", "tlsf+check+percpu"]))
+        self.assertEqual([[cells[0].text, cells[-1].text] for _, cells in locking.rows],
+                         [["+100.0", "+4"], ["+200.0", "+70,000"]] * 2)
+
+    def test_memory_for_locking_is_in_the_footprint(self) -> None:
+        *_, footprint, _ = table.tables(document(strategies=("tlsf",), locking=("none", "spin")))
+        self.assertEqual([cells[-1].text for _, cells in footprint.rows], ["0", "4"])
+        self.assertNotIn("locking", table.tables(document())[-1].columns)
+
+    def test_the_legend_names_all_of_them(self) -> None:
+        self.assertIn("locking none, spin.", " ".join(table.legend(
+            document(locking=("none", "spin")))))
+
+
 class Workloads(unittest.TestCase):
     """Synthetic workloads stand side by side, a figure a table."""
 

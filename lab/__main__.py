@@ -70,9 +70,10 @@ def _compare_parser() -> argparse.ArgumentParser:
                         " to 4096 (default: %(default)s)")
     parser.add_argument("--quick", action="store_true",
                         help="only the beginning of each trace: a first look in less time")
-    parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg",
+    parser.add_argument("--accel", choices=("tcg", "kvm", "host"), default="tcg",
                         help="tcg counts instructions, the same everywhere; kvm measures cycles of"
-                        " this machine (default: tcg)")
+                        " this machine; so does host, which needs no KVM: the heaps are Linux"
+                        " processes (default: tcg)")
     _add_jobs(parser, "boots at the same time")
     parser.add_argument("--time-limit", type=_number_above_zero, metavar="SECONDS",
                         help="kill a boot that comes no further for so long (default: 60, more for"

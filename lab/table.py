@@ -289,6 +289,12 @@ def _added_table(document: Document, overall: Sequence[Row], dial: str, own: Col
                   [{**row, "least": least[rest(row)]} for row in overall if row[dial] != first])
 
 
+def _footprint_columns(document: Document) -> Sequence[Column]:
+    """Without those that a Linux process cannot tell: its code and stack are not the kernel's."""
+    unknown = (".text", "stack") if document["host"]["accel"] == "host" else ()
+    return [column for column in FOOTPRINT_COLUMNS if column.title not in unknown]
+
+
 def tables(document: Document) -> list[Table]:
     """All tables of a document: one for each trace, the totals, the workloads, the footprint,
     and what hardening and locking cost."""
@@ -309,8 +315,9 @@ def tables(document: Document) -> list[Table]:
     made.append(filled(
         "footprint", "side array: bytes of its region that the empty heap keeps; deepest stack of"
         f" any operation; cost of kinitHeap in {document['settings']['unit']}",
-        (*FOOTPRINT_COLUMNS, *(own for dial, nothing, own in dials
-                               if document["settings"][dial] != nothing)), overall))
+        (*_footprint_columns(document),
+         *(own for dial, nothing, own in dials if document["settings"][dial] != nothing)),
+        overall))
     made += [_added_table(document, overall, dial, own) for dial, _, own in dials
              if len(document["settings"][dial]) > 1]
     return made

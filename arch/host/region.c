@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "kernel_heap.h"
@@ -34,4 +35,10 @@ void region_set(uint32_t map_bytes)
         .arena = arena,
         .arena_bytes = map_bytes * HEAP_BYTES_PER_MAP_BYTE,
     };
+}
+
+void region_touch(void)
+{
+    const struct heap_region *region = &kernel_heap.region;
+    memset(region->map, 0, region->map_bytes + region->arena_bytes);
 }

@@ -20,6 +20,9 @@ enum {
  */
 void region_set(uint32_t map_bytes);
 
+/* Has Linux give the whole region its pages now, so that no call that is timed waits for one. */
+void region_touch(void);
+
 /* Which processor a thread stands for: the first, or the one whose number it says here. */
 extern __thread uint32_t region_processor;
 

@@ -144,7 +144,8 @@ class BadInput(unittest.TestCase):
         with mock.patch.object(os, "access", return_value=False):
             self.assertEqual(self.refusal("--accel", "kvm"),
                              "heaplab: error: --accel kvm: /dev/kvm cannot be opened; leave the"
-                             " option away to count instructions without it\n")
+                             " option away to count instructions without it, or take host for"
+                             " cycles\n")
 
     def test_a_bad_baseline_is_told(self) -> None:
         self.assertEqual(self.refusal("--traces", "good.rep", "--baseline", "none.json"),
@@ -215,9 +216,11 @@ class Jobs(unittest.TestCase):
                '"smallest_total_bytes":520,"peak_requested_bytes":200}\'') -> None:
         script(self.directory / "host-bitmap", f"#!/bin/sh\n{body}\n")
 
-    def measure(self, stall: Optional[float] = None, limit: Optional[int] = None) -> Measurement:
+    def measure(self, stall: Optional[float] = None, limit: Optional[int] = None,
+                accel: str = "tcg") -> Measurement:
         measurement = Measurement(
-            Request(["bitmap"], [trace()], stall_seconds=stall, operations_limit=limit),
+            Request(["bitmap"], [trace()], stall_seconds=stall, operations_limit=limit,
+                    accel=accel),
             {("off", "none"): FakePrograms(self.directory)}, self.directory)
         process.wait_for(carry_out(measurement.plan, 1, measurement.perform, Silent()))
         return measurement
@@ -249,6 +252,20 @@ class Jobs(unittest.TestCase):
         search = (self.directory / "search").read_text("utf-8").split()
         self.assertEqual(search[:2], ["run=smallest", "operations=3"])
         self.assertEqual(Path(search[2]).read_text("ascii"), TRACE_TEXT)
+
+    def test_of_the_runs_on_the_host_the_least_disturbed_counts(self) -> None:
+        runs = self.directory / "runs"
+        self.search(f"case $1 in run=smallest) echo 'result: {{\"smallest_total_bytes\":520}}';"
+                    f" exit;; esac; echo \"$@\" >> {runs}; n=$(wc -l < {runs});"
+                    f" cat {self.directory}/answer$n")
+        for run, total in enumerate((500, 302, 301, 303, 400), 1):
+            raw = raw_record() | {"unit": "cycles"}
+            raw["cost"] |= {"total": total}
+            (self.directory / f"answer{run}").write_text(f"result: {json.dumps(raw)}\n", "utf-8")
+        (one,) = self.measure(accel="host").records()
+        self.assertEqual((one["unit"], one["cost"]["total"]), ("cycles", 301))
+        self.assertEqual(set(runs.read_text("utf-8").split()) & {"run=replay", "unit=cycles"},
+                         {"run=replay", "unit=cycles"})
 
     def test_a_kernel_that_hangs_is_killed_and_its_log_shown(self) -> None:
         self.kernel("echo progress: 1 4; echo last words; exec sleep 600")

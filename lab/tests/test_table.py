@@ -161,6 +161,15 @@ class Hardening(unittest.TestCase):
                 self.assertIn(" ".join(one.columns[1:]), headings)
 
 
+class OnTheHost(unittest.TestCase):
+
+    def test_what_a_linux_process_cannot_tell_is_left_out(self) -> None:
+        made = document()
+        made["host"]["accel"] = "host"
+        self.assertEqual(table.tables(made)[-1].columns,
+                         ["strategy", "side array", "control", "kinitHeap"])
+
+
 class Locking(unittest.TestCase):
     """A strategy with several locks is as many heaps, too."""
 

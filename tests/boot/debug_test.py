@@ -265,6 +265,37 @@ class Locked(unittest.TestCase):
                 self.assertNotIn("unknown", said["blocks"])
 
 
+INTERRUPTED = """
+python
+from lab.gdb import call as calls
+def within_the_heap():
+    where = 0
+    while not calls.is_in_heap(where):
+        gdb.execute("continue", to_string=True)
+        where = int(gdb.parse_and_eval("where"))
+end
+"""
+"""Runs to a handler that has interrupted a call of the heap."""
+
+
+class Interrupts(unittest.TestCase):
+
+    def test_in_a_handler_the_commands_know_which_call_it_has_interrupted(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".gdb") as script:
+            script.write(INTERRUPTED)
+            script.flush()
+            said = debug(STRATEGIES[0], ("run=hammer", "workload=own", "interval=300",
+                                         "operations=500"), {
+                "script": f"source {script.name}", "break": "break interrupted",
+                "go": "python within_the_heap()", "backtrace": "backtrace", "map": "heap map",
+                "next": "heap next"})
+        self.assertRegex(said["backtrace"], r"(?m)^#0  interrupted [^\0]* in interruptCommon"
+                         r" [^\0]* k(malloc|free) \([^\0]* in kernel_main ")
+        (call,) = re.findall(r"^in the middle of (k.*), called by hammer_(?:take|give) ",
+                             said["map"])
+        self.assertIn(f"{call} = ", said["next"])
+
+
 class Asked(unittest.TestCase):
     """How much was asked for, below hardening redzone."""
 

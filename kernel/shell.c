@@ -202,7 +202,7 @@ static const char *call_of(const struct command *command)
 
 static void say_usage(const struct command *command)
 {
-    console_print("usage: %s\n", call_of(command));
+    console_print("usage: %s: %s\n", call_of(command), command->help);
 }
 
 static void say_help(const struct command *command)

@@ -102,6 +102,12 @@ bool shell_leaks(struct shell *shell, struct text rest)
     (void)shell;
     if (!shell_is_at_end(rest))
         return false;
-    misuse_print_leaks();
+    const char *level = kheap_hardening();
+    if (text_is(text_of(level), "off") || text_is(text_of(level), "check"))
+        console_print("who took a block is known from hardening redzone on; this is %s\n", level);
+    else if (heap_stats().now.live_blocks == 0)
+        console_print("no block is live\n");
+    else
+        misuse_print_leaks();
     return true;
 }

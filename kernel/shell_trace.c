@@ -84,6 +84,13 @@ static uint32_t left(const struct shell *shell)
     return shell->trace.operation_count - shell->player.next;
 }
 
+static bool is_at_end(const struct shell *shell)
+{
+    if (left(shell) == 0)
+        console_print("the trace is at its end; 'load' begins it again\n");
+    return left(shell) == 0;
+}
+
 /* Returns: false iff the words are not in order; *count is at most what is left. */
 static bool take_count(const struct shell *shell, struct text rest, uint32_t *count)
 {
@@ -132,8 +139,8 @@ bool shell_step(struct shell *shell, struct text rest)
         return true;
     if (!take_count(shell, rest, &count))
         return false;
-    if (count == 0)
-        console_print("the trace is at its end; 'load' begins it again\n");
+    if (is_at_end(shell))
+        return true;
     for (bool goes_on = true; count > 0 && goes_on; count--) {
         uint32_t failures = shell->player.failures;
         goes_on = play_one(shell);
@@ -175,6 +182,8 @@ bool shell_replay(struct shell *shell, struct text rest)
         return true;
     if (!take_count(shell, rest, &count))
         return false;
+    if (is_at_end(shell))
+        return true;
     uint32_t failures = shell->player.failures, first = shell->player.next;
     while (count-- > 0 && play_and_show(shell) && !pause(shell))
         ;

@@ -25,6 +25,7 @@ from lab.options import Parser
 from lab.trace import Trace
 
 HARDENINGS = ("off", "check", "redzone", "full")
+LOCKINGS = ("none", "irq", "spin", "percpu")
 HEAP_KIB = 1024
 TRACE_MEMORY_SHARE = 64
 """RAM for each operation of a trace: the runner's tables."""
@@ -49,25 +50,23 @@ class Request:
     batch: bool = False
 
 
-def kernel_of(heap: str, hardening: str) -> Path:
+def kernel_of(heap: str, hardening: str, locking: str) -> Path:
     """The kernel with this heap, brought up to date.
 
     Raises InputError in one line if there can be none.
     """
-    known = strategies()
-    if heap not in known:
-        raise InputError(f"there is no heap {heap!r}; there are: {', '.join(known)}")
-    if hardening not in HARDENINGS:
-        raise InputError(f"there is no hardening {hardening!r}; there are:"
-                         f" {', '.join(HARDENINGS)}")
-    build = Build(HEAP_KIB, hardening=hardening)
+    for what, name, known in (("heap", heap, strategies()), ("hardening", hardening, HARDENINGS),
+                              ("locking", locking, LOCKINGS)):
+        if name not in known:
+            raise InputError(f"there is no {what} {name!r}; there are: {', '.join(known)}")
+    build = Build(HEAP_KIB, hardening=hardening, locking=locking)
     build.prepare([f"los-{heap}.elf"], say)
     return build.program(f"los-{heap}.elf")
 
 
-def check(*, kernel: Optional[Path], heap: str, hardening: str, words: Sequence[str],
-          trace_name: Optional[str], recorded: bool, commands: Sequence[str],
-          batch: bool) -> Request:
+def check(*, kernel: Optional[Path], heap: str, hardening: str, locking: str,
+          words: Sequence[str], trace_name: Optional[str], recorded: bool,
+          commands: Sequence[str], batch: bool) -> Request:
     """Check what is asked for, and build the kernel unless there is one.
 
     Raises InputError in one line.
@@ -83,7 +82,7 @@ def check(*, kernel: Optional[Path], heap: str, hardening: str, words: Sequence[
     replayed = trace.read(trace.find(trace_name)) if trace_name is not None else None
     if kernel is not None and not kernel.is_file():
         raise InputError(f"{kernel}: there is no such file")
-    return Request(kernel or kernel_of(heap, hardening),
+    return Request(kernel or kernel_of(heap, hardening, locking),
                    [*(["run=replay"] if replayed else []), *words], replayed, recorded, commands,
                    batch)
 
@@ -220,8 +219,11 @@ def _parser() -> argparse.ArgumentParser:
                         help="the strategy (default: %(default)s)")
     parser.add_argument("--hardening", default="check", metavar="LEVEL",
                         help="off, check, redzone or full (default: %(default)s)")
+    parser.add_argument("--locking", default="none", metavar="LEVEL",
+                        help="none, irq, spin or percpu (default: %(default)s)")
     parser.add_argument("--kernel", type=Path, metavar="ELF",
-                        help="debug this kernel rather than build one of --heap and --hardening")
+                        help="debug this kernel rather than build one of --heap, --hardening and"
+                        " --locking")
     parser.add_argument("--record", action="store_true",
                         help="let the kernel run to its end first, and debug the recording, which"
                         " goes backwards, too")
@@ -237,5 +239,5 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     return run(check(
         kernel=options.kernel, heap=options.heap, hardening=options.hardening,
-        words=options.words, trace_name=options.trace, recorded=options.record,
-        commands=options.execute, batch=options.batch))
+        locking=options.locking, words=options.words, trace_name=options.trace,
+        recorded=options.record, commands=options.execute, batch=options.batch))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A screen of points that the boot loader set up; direct colour, 32 bits a point. */
+/* A screen of points that the boot loader set up; direct colour, 24 or 32 bits a point. */
 #ifndef ARCH_X86_FRAMEBUFFER_H
 #define ARCH_X86_FRAMEBUFFER_H
 

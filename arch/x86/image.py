@@ -35,12 +35,14 @@ class Entry:
         """Returns the name by which the entry can be made the default."""
         return f"{strategy}-{self.name}"
 
-    def lines(self, strategy: str) -> list[str]:
-        """Returns the entry as GRUB reads it."""
+    def lines(self, strategy: str, screen: str) -> list[str]:
+        """Returns the entry as GRUB reads it; screen: the mode to insist on, if any."""
         return [
             f'  menuentry "{strategy}: {self.title}" --id {self.id(strategy)} {{',
             f'    echo "LOS on {strategy}: {self.title}. {WHERE_TO_LOOK}"',
             f"    multiboot2 /boot/los-{strategy}.elf {self.words}",
+            # Before, it would not hold: what the kernel's header wishes for comes in between.
+            *([f"    set gfxpayload={screen}"] if screen else []),
             *(f"    module2 /boot/{trace}.rep.gz {trace}" for trace in self.traces),
             "  }",
         ]
@@ -53,7 +55,8 @@ def entries(traces: list[str]) -> list[Entry]:
             *(Entry(trace, f"replay {trace}", "run=replay", (trace,)) for trace in traces)]
 
 
-def menu(strategies: list[str], traces: list[str], default: str, timeout: int) -> str:
+def menu(strategies: list[str], traces: list[str], default: str, timeout: int,
+         screen: str = "") -> str:
     """Returns grub.cfg: one submenu a strategy, and the default started after the timeout."""
     # An entry in a submenu is reached by its parent's name: "bitmap>bitmap-tests".
     strategy = max((s for s in strategies if default.startswith(s + "-")), key=len)
@@ -67,7 +70,7 @@ def menu(strategies: list[str], traces: list[str], default: str, timeout: int) -
     ]
     for name in strategies:
         lines.append(f'submenu "LOS on {name}" --id {name} {{')
-        lines += [line for entry in entries(traces) for line in entry.lines(name)]
+        lines += [line for entry in entries(traces) for line in entry.lines(name, screen)]
         lines.append("}")
     return "\n".join(lines) + "\n"
 
@@ -105,6 +108,8 @@ def main() -> None:
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("--default", required=True, help="the entry to start, e.g. bitmap-tests")
     parser.add_argument("--timeout", type=int, default=TIMEOUT_SECONDS, help="seconds")
+    parser.add_argument("--screen", default="", metavar="WIDTHxHEIGHTxBITS",
+                        help="the screen to boot with (default: what the kernel wishes for)")
     parser.add_argument("--traces", type=pathlib.Path, nargs="*", default=[])
     parser.add_argument("kernels", type=pathlib.Path, nargs="+", help="los-<strategy>.elf")
     options = parser.parse_args()
@@ -116,7 +121,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         root = pathlib.Path(directory)
         stage(root, options.kernels, options.traces,
-              menu(strategies, traces, options.default, options.timeout))
+              menu(strategies, traces, options.default, options.timeout, options.screen))
         make_image(root, options.output)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Sequence
 
 import gdb
 
@@ -24,6 +25,10 @@ ALLOCATING = ("kmalloc", "kmalloc_aligned", "kcalloc", "krealloc")
 _FRAMES_MAX = 64
 _MEASURING = ("measuredCall", "machine_measure")
 """Who calls the heap on behalf of others: they are not its users."""
+_WORDS_MAX = 256
+"""How much of the stack is looked at for the address to which a call returns."""
+_BEHIND_BYTES, _BEHIND_STEP = 256, 8
+"""What assembler a function keeps behind its end belongs to it, too, and has no name."""
 
 
 @dataclass(frozen=True)
@@ -76,32 +81,66 @@ def _frames(frame: Optional[Any]) -> Iterator[Any]:
             frame = frame.older()
 
 
-def _caller_of(frame: Any) -> str:
-    """Where a frame was called; beyond those who measure, by their frame pointers."""
-    caller = frame.older()
-    address, base = int(caller.pc()), int(caller.read_register("ebp")) & 0xFFFFFFFF
+def _measured_by(slot: int) -> Optional[int]:
+    """The frame pointer of measuredCall, if it is what a call returns to; it has pushed that right
+    above the call's two arguments."""
+    address = kernel.read_word(slot)
+    return kernel.read_word(slot + 12) if _function_at(address - 1) == _MEASURING[0] else None
+
+
+def _caller_of(slot: int) -> str:
+    """Where the call came from that returns to what a slot of the stack says; beyond those who
+    measure."""
+    address, base = kernel.read_word(slot), _measured_by(slot)
     with contextlib.suppress(gdb.GdbError):
-        for _ in range(_FRAMES_MAX):
-            if _function_at(address - 1) not in _MEASURING:
-                break
+        while base is not None and _function_at(address - 1) in _MEASURING:
             address, base = kernel.read_word(base + 4), kernel.read_word(base)
     return kernel.caller_place(address)
 
 
+def frame_pointer_of(functions: Sequence[str]) -> Optional[int]:
+    """The frame pointer of the innermost of these functions that is on this processor's stack.
+
+    The heap's own functions keep none; how they were called is looked for first.
+    """
+    inside = _outermost_of_heap()
+    slot = _return_slot(inside) if inside is not None else None
+    base = _measured_by(slot) if slot is not None else None
+    if inside is not None and base is None:
+        return None
+    if base is None:
+        base = register("ebp")
+        if _function_at(register("eip")) in functions:
+            return base
+    with contextlib.suppress(gdb.GdbError):
+        for _ in range(_FRAMES_MAX):
+            address, base = kernel.read_word(base + 4), kernel.read_word(base)
+            if not kernel.is_code(address):
+                return None
+            if _function_at(address - 1) in functions:
+                return base
+    return None
+
+
 def _function_at(address: int) -> str:
     """The function that an address of code belongs to, by the symbol table."""
-    text = str(gdb.execute(f"info symbol 0x{address:x}", to_string=True))
-    return text.split()[0] if " in section" in text else ""
+    for place in range(address, address - _BEHIND_BYTES, -_BEHIND_STEP):
+        text = str(gdb.execute(f"info symbol 0x{place:x}", to_string=True))
+        if " in section" in text:
+            return text.split()[0]
+    return ""
 
 
-def of_frame(frame: Any) -> Call:
-    """The call that a frame of one of its functions stands for."""
-    older = frame.older()
-    stack = int(older.read_register("esp")) & 0xFFFFFFFF
-    function = str(frame.name())
-    arguments = tuple(kernel.read_word(stack + 4 * place)
-                      for place in range(len(PARAMETERS[function])))
-    return Call(function, arguments, int(older.pc()), stack, _caller_of(frame))
+def beginning() -> Call:
+    """The call at whose first instruction the machine has stopped."""
+    return _returning_from(register("esp"), str(gdb.newest_frame().name()))
+
+
+def _returning_from(slot: int, function: str) -> Call:
+    """The call whose return address is in a slot of the stack."""
+    arguments = tuple(kernel.read_word(slot + 4 * place)
+                      for place in range(1, len(PARAMETERS[function]) + 1))
+    return Call(function, arguments, kernel.read_word(slot), slot + 4, _caller_of(slot))
 
 
 def at_work() -> Optional[Call]:
@@ -110,21 +149,97 @@ def at_work() -> Optional[Call]:
     try:
         for thread in gdb.selected_inferior().threads():
             thread.switch()
-            found = None
-            for frame in _frames(gdb.newest_frame()):
-                if frame.name() in PARAMETERS and frame.older() is not None:
-                    found = frame
-            if found is not None:
-                return of_frame(found)
+            if (found := _on_this_processor()) is not None:
+                return found
     finally:
         if selected is not None:
             selected.switch()
     return None
 
 
-def is_nested(return_address: int) -> bool:
-    """Whether a call that returns there was made by the heap itself."""
-    return kernel.symbol("_heap_text_start") <= return_address < kernel.symbol("_heap_text_end")
+def _outermost_of_heap() -> Optional[Any]:
+    inside: Optional[Any] = None
+    for frame in _frames(gdb.newest_frame()):
+        if is_in_heap(int(frame.pc())):
+            inside = frame
+    return inside
+
+
+def _on_this_processor() -> Optional[Call]:
+    inside = _outermost_of_heap()
+    slot = _return_slot(inside) if inside is not None else None
+    function = _begun_as(inside) if slot is not None else None
+    return _returning_from(slot, function) if slot is not None and function else None
+
+
+def _return_slot(frame: Any) -> Optional[int]:
+    """Where on the stack the address is to which the outermost frame of the heap's returns.
+
+    GDB does not know how far assembler within the heap's functions has moved the stack, where it
+    keeps interrupts out or waits for the lock, and knows nothing of what stands behind a
+    function's end; then the first address after a call is taken.
+    """
+    if frame.function() is not None:
+        with contextlib.suppress(gdb.error, gdb.GdbError):
+            slot = (int(frame.older().read_register("esp")) & 0xFFFFFFFF) - 4
+            if _is_return(kernel.read_word(slot)):
+                return slot
+    start = int(frame.read_register("esp")) & 0xFFFFFFFF
+    with contextlib.suppress(gdb.GdbError):
+        for slot in range(start, start + 4 * _WORDS_MAX, 4):
+            if _is_return(kernel.read_word(slot)):
+                return slot
+    return None
+
+
+def _is_return(address: int) -> bool:
+    """Whether the code before an address, which is not the heap's, calls."""
+    if is_in_heap(address) or not kernel.is_code(address - 1):
+        return False
+    code = kernel.read_memory(address - 7, 7)
+    return code[-5] == 0xE8 or any(code[-count] == 0xFF and code[1 - count] >> 3 & 7 == 2
+                                   for count in (2, 3, 6, 7))
+
+
+def is_in_heap(address: int) -> bool:
+    """Whether code at an address is the heap's."""
+    return kernel.symbol("_heap_text_start") <= address < kernel.symbol("_heap_text_end")
+
+
+is_nested = is_in_heap
+"""Whether a call that returns to an address was made by the heap itself."""
+
+
+def _begun_as(frame: Any) -> Optional[str]:
+    """The function of heap.h that a call began with, of which this is the outermost frame.
+
+    Where a function ends with a call of another, the compiler jumps there, and the first has no
+    frame any more.
+    """
+    now = _function_at(int(frame.pc()))
+    return now if now in PARAMETERS else _JUMPS.setdefault(now, _jumping_to(now))
+
+
+_JUMPS: dict[str, Optional[str]] = {}
+
+
+def _jumping_to(wanted: str) -> Optional[str]:
+    for function in PARAMETERS:
+        seen, todo = {function}, [function]
+        while todo:
+            jumps = _jumps_of(todo.pop()) - seen
+            seen |= jumps
+            todo += jumps
+        if wanted in seen:
+            return function
+    return None
+
+
+def _jumps_of(function: str) -> set[str]:
+    """The heap's other functions into whose beginnings a function jumps."""
+    said = str(gdb.execute(f"disassemble {function}", to_string=True))
+    targets = re.findall(r"\sj\w+\s+0x(\w+) <(\w+)>$", said, re.MULTILINE)
+    return {name for address, name in targets if is_in_heap(int(address, 16))}
 
 
 def register(name: str) -> int:
@@ -226,7 +341,7 @@ def only_own_breakpoints() -> Iterator[None]:
 def run_to_next() -> Call:
     """Run until a call begins; raises as run_to() does."""
     run_to(*(Entry(function) for function in PARAMETERS))
-    return of_frame(gdb.newest_frame())
+    return beginning()
 
 
 def finish(call: Call) -> int:

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from typing import Any, Optional, Sequence
 
 import gdb
 
-from lab.gdb import call as calls, draw, kernel
+from lab.gdb import asked, call as calls, draw, kernel, magazines
 from lab.gdb.double import DoubleError
 from lab.gdb.snapshot import WORDS, Block, Snapshot, State, difference
 from lab.gdb.stops import outside
@@ -75,6 +76,14 @@ the kernel's own code, in a copy of its memory; the machine itself is not touche
         super().__init__("heap", gdb.COMMAND_DATA, gdb.COMPLETE_COMMAND, True)
 
 
+def current_heap() -> kernel.Heap:
+    """The heap at this moment, with what a trace that is replayed has asked of it."""
+    heap = kernel.heap()
+    if not heap.knows_asked:
+        heap.know_asked(asked.by_address())
+    return heap
+
+
 def _note(heap: kernel.Heap) -> list[str]:
     """What is to be said before a heap is shown."""
     at_work, damage = calls.at_work(), heap.damage()
@@ -128,14 +137,17 @@ class Map(Command):
     """Show the heap on one screen: heap map [START[, END]]
 
 A letter is what most of its bytes are, or 'o' for live and free memory together; rows that are
-as the one before are left out. What the owners of live blocks cannot use is waste: headers and,
-with hardening redzone and full, where the heap remembers what was asked for, all rounding. What
-the heap keeps whole for its next user is reusable, what it has for itself its own."""
+as the one before are left out. Waste is headers and, where it is known how much was asked for,
+all rounding. The heap itself remembers that from hardening redzone on. Below, it is known of the
+blocks of a trace that is being replayed, within a call of the heap and right behind it, and of
+what 'heap next' has just run through. Of all others nobody can say it: there, what an owner could
+use counts as asked for. What the heap keeps whole for its next user is reusable, or, with locking
+percpu, parked in a magazine; what it has for itself its own."""
 
     name = "map"
 
     def run(self, argument: str) -> None:
-        heap = kernel.heap()
+        heap = current_heap()
         start, end = _span(argument, heap)
         snapshot = _shown(heap)
         say(*draw.map_lines(snapshot, start, end, ink()), draw.totals(snapshot))
@@ -145,13 +157,15 @@ class Blocks(Command):
     """List the heap's blocks: heap blocks [START[, END]]
 
 Every block of which a byte lies from START to END, in the order of addresses: where it starts,
-how many bytes it takes, what it is; of a live one, the address that its owner has, and how many
-bytes there are his to use. The first live block's address is in $block afterwards."""
+how many bytes it takes, what it is; of a live one, the address that its owner has, how many
+bytes there are his to use and, where that is known ('help heap map'), how many were asked for;
+of a parked one, in whose magazine it is. The first live block's address is in $block
+afterwards."""
 
     name = "blocks"
 
     def run(self, argument: str) -> None:
-        heap = kernel.heap()
+        heap = current_heap()
         start, end = _span(argument, heap)
         snapshot = _shown(heap)
         blocks = list(snapshot.between(start, end))
@@ -159,7 +173,9 @@ bytes there are his to use. The first live block's address is in $block afterwar
             if block.state is State.LIVE:
                 gdb.set_convenience_variable("block", block.payload)
                 break
-        say(draw.BLOCK_TITLE, *(draw.block_line(block, ink()) for block in blocks))
+        places = heap.snapshot().places(heap.parked)
+        say(draw.BLOCK_TITLE,
+            *(draw.block_line(block, ink(), places.get(block.start, "")) for block in blocks))
 
 
 class At(Command):
@@ -171,12 +187,14 @@ Which block it lies in and how far, whether that is live or free, who allocated 
     name = "at"
 
     def run(self, argument: str) -> None:
-        heap = kernel.heap()
+        heap = current_heap()
         address = _address(argument, self.name)
         block = heap.snapshot().at(address)
         if block is None:
             raise gdb.GdbError(outside(address, heap))
-        say(*_note(heap), f"0x{address:08x} is {_position(address, block)}", *_life(heap, address))
+        holder = heap.snapshot().places(heap.parked).get(block.start)
+        say(*_note(heap), f"0x{address:08x} is {_position(address, block)}",
+            *([f"  the magazine is {holder}"] if holder else []), *_life(heap, address))
         start = min(max(block.start, address & ~15), block.end - 1)
         count = min(CONTENTS_BYTES, block.end - start)
         say(*draw.dump_lines(heap.double.read(start, count), start, range(address, address + 1)))
@@ -196,6 +214,8 @@ def _position(address: int, block: Block) -> str:
     else:
         where = f"{draw.plural(address - start - size, 'byte')} behind the end of"
     taking = f", taking {block.bytes:,}," if block.bytes != size else ""
+    if block.asked_bytes not in (None, size):
+        taking += f"{'' if taking else ','} {block.asked_bytes:,} asked for,"
     return f"{where} {WORDS[block.state]} of {draw.plural(size, 'byte')}{taking}" \
         f" at 0x{start:08x}"
 
@@ -230,27 +250,41 @@ def _owners(life: Any) -> list[str]:
 class Stats(Command):
     """Say how the heap is doing: heap stats
 
-Which strategy it is, how much is live and free and in how many pieces, and, from hardening check
-on, what it has counted since kinitHeap()."""
+Which strategy it is, how much is live and free and in how many pieces, with locking percpu what is
+parked in whose magazines, and, from hardening check on, what it has counted since kinitHeap()."""
 
     name = "stats"
     completer = gdb.COMPLETE_NONE
 
     def run(self, argument: str) -> None:
         _insist_on_nothing(argument, self.name)
-        heap = kernel.heap()
+        heap = current_heap()
         snapshot = _shown(heap)
         region = heap.region
         say(f"strategy   {heap.name}: {heap.double.text(heap.function('source'))}",
-            f"hardening  {heap.hardening}",
+            f"hardening  {heap.hardening}", f"locking    {heap.locking}",
             f"memory     0x{region.map:08x} to 0x{region.end:08x}:"
             f" {region.arena - region.map:,} bytes of side array,"
             f" {region.end - region.arena:,} of heap",
             draw.totals(snapshot, "now        "), *self._fragmentation(snapshot))
-        if heap.hardening == "off":
-            say("counted    nothing: hardening is off")
-        elif not snapshot.broken:
-            say(*self._counted(heap))
+        if snapshot.broken:
+            return
+        if magazines.are_there():
+            say(*self._parked(heap))
+        say(*self._counted(heap) if heap.hardening != "off" else
+            ["counted    nothing: hardening is off"])
+
+    def _parked(self, heap: kernel.Heap) -> list[str]:
+        try:
+            status = heap.magazine_status()
+        except DoubleError as error:
+            return [f"{CANNOT_SAY} {error})"]
+        counts = Counter(heap.parked.values())
+        whose = ", ".join(f"{counts[place]:,} {place}" for place in sorted(counts))
+        return [f"magazines  {int(status['exchanges']):,} exchanged at the depot,"
+                f" {int(status['refills']):,} filled by the strategy,"
+                f" {draw.plural(int(status['reclaims']), 'reclaim')}",
+                f"parked     {draw.plural(len(heap.parked), 'block')}{': ' * bool(whose)}{whose}"]
 
     def _fragmentation(self, snapshot: Snapshot) -> list[str]:
         holes = [hole.bytes for hole in snapshot.of(State.FREE)]
@@ -288,7 +322,7 @@ in $damage afterwards."""
 
     def run(self, argument: str) -> None:
         _insist_on_nothing(argument, self.name)
-        heap = kernel.heap()
+        heap = current_heap()
         damage = heap.damage()
         if not damage:
             at_work = calls.at_work()
@@ -325,11 +359,12 @@ The largest, by size, and how many there are of each size."""
 
     def run(self, argument: str) -> None:
         _insist_on_nothing(argument, self.name)
-        snapshot = _shown(kernel.heap())
+        snapshot = _shown(current_heap())
         say(*draw.hole_lines(snapshot.of(State.FREE), LARGEST_HOLES))
-        if cached := snapshot.of(State.CACHED):
-            say(f"besides, {draw.plural(len(cached), 'free block')} of"
-                f" {snapshot.bytes_of(State.CACHED):,} bytes in all kept whole for reuse")
+        for state, how in ((State.CACHED, "kept whole for reuse"), (State.PARKED, "parked")):
+            if blocks := snapshot.of(state):
+                say(f"besides, {draw.plural(len(blocks), 'free block')} of"
+                    f" {snapshot.bytes_of(state):,} bytes in all {how}")
 
 
 class Leaks(Command):
@@ -342,7 +377,7 @@ The caller of the oldest block comes first. Callers are known from hardening red
 
     def run(self, argument: str) -> None:
         _insist_on_nothing(argument, self.name)
-        heap = kernel.heap()
+        heap = current_heap()
         if heap.hardening in ("off", "check"):
             raise gdb.GdbError("who allocated a block is known from hardening redzone on; this"
                                f" kernel has {heap.hardening}")
@@ -367,7 +402,7 @@ class TakeSnapshot(Command):
 
     def run(self, argument: str) -> None:
         _insist_on_nothing(argument, self.name)
-        snapshot = _shown(kernel.heap())
+        snapshot = _shown(current_heap())
         _saved[:] = [snapshot]
         say(draw.totals(snapshot, "remembered: "))
 
@@ -383,7 +418,7 @@ to is the same block."""
 
     def run(self, argument: str) -> None:
         _insist_on_nothing(argument, self.name)
-        heap = kernel.heap()
+        heap = current_heap()
         if not _saved:
             raise gdb.GdbError("there is no snapshot to compare with: 'heap snapshot' takes one")
         if _saved[0].region != heap.region:

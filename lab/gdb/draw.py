@@ -15,14 +15,15 @@ LINE_LETTERS = 98
 ROWS_MAX = 24
 CELL_BYTES_MIN = 8
 
-LIVE, WASTE, HOLE, CACHED, META, UNKNOWN, MIXED = "#", "w", ".", "c", "m", "?", "o"
+LIVE, WASTE, HOLE, CACHED, PARKED, META, UNKNOWN, MIXED = "#", "w", ".", "c", "p", "m", "?", "o"
 
 _MEANING = {
-    LIVE: "live", WASTE: "waste", HOLE: "hole", CACHED: "reusable", META: "own",
+    LIVE: "live", WASTE: "waste", HOLE: "hole", CACHED: "reusable", PARKED: "parked", META: "own",
     UNKNOWN: "unknown", MIXED: "live and free"}
-_COLOUR = {LIVE: "32", WASTE: "33", HOLE: "90", CACHED: "36", META: "34", UNKNOWN: "31",
-           MIXED: "35"}
-_LETTER = {State.FREE: HOLE, State.CACHED: CACHED, State.META: META, State.UNKNOWN: UNKNOWN}
+_COLOUR = {LIVE: "32", WASTE: "33", HOLE: "90", CACHED: "36", PARKED: "96", META: "34",
+           UNKNOWN: "31", MIXED: "35"}
+_LETTER = {State.FREE: HOLE, State.CACHED: CACHED, State.PARKED: PARKED, State.META: META,
+           State.UNKNOWN: UNKNOWN}
 _ROW_BYTES = 16
 _HARD_SPACE = "\0"
 
@@ -67,13 +68,13 @@ def _pieces(blocks: Iterable[Block]) -> Iterator[tuple[int, int, str]]:
             yield block.start, block.end, _LETTER[block.state]
             continue
         yield block.start, block.payload, WASTE
-        yield block.payload, block.payload + block.payload_bytes, LIVE
-        yield block.payload + block.payload_bytes, block.end, WASTE
+        yield block.payload, block.payload + block.owned_bytes, LIVE
+        yield block.payload + block.owned_bytes, block.end, WASTE
 
 
 def _letter(shares: Mapping[str, int]) -> str:
     """The one letter for a cell, of which so many bytes have each letter."""
-    if LIVE in shares and (HOLE in shares or CACHED in shares):
+    if LIVE in shares and shares.keys() & {HOLE, CACHED, PARKED}:
         return MIXED
     return max(shares, key=lambda letter: shares[letter]) if shares else " "
 
@@ -137,8 +138,8 @@ def totals(snapshot: Snapshot, title: str = "") -> str:
              f" {plural(len(snapshot.of(State.LIVE)), 'block')} (waste {snapshot.waste_bytes:,})",
              f"free {snapshot.bytes_of(State.FREE):,} in {plural(len(holes), 'hole')}"
              f" (largest {largest:,})"]
-    for state, what in ((State.CACHED, "reusable"), (State.META, "own"),
-                        (State.UNKNOWN, "unknown")):
+    for state, what in ((State.CACHED, "reusable"), (State.PARKED, "parked"),
+                        (State.META, "own"), (State.UNKNOWN, "unknown")):
         if amount := snapshot.bytes_of(state):
             parts.append(f"{what} {amount:,}")
     whole = (part.replace(" ", _HARD_SPACE) for part in parts)
@@ -167,19 +168,21 @@ def change_lines(before: Snapshot, after: Snapshot, change: Difference, ink: Ink
 # --- blocks -------------------------------------------------------------------------------------
 
 NAMES = {State.LIVE: "live", State.FREE: "hole", State.CACHED: "kept for reuse",
-         State.META: "the heap's own", State.UNKNOWN: "unknown"}
+         State.PARKED: "parked", State.META: "the heap's own", State.UNKNOWN: "unknown"}
 _NAME_LETTERS = max(map(len, NAMES.values()))
 BLOCK_TITLE = f"{'start':10}  {'bytes':>10}  {'what':{_NAME_LETTERS}}  {'payload':10}" \
     f"  {'bytes':>10}"
 
 
-def block_line(block: Block, ink: Ink) -> str:
-    """A row of a table of blocks."""
+def block_line(block: Block, ink: Ink, place: str = "") -> str:
+    """A row of a table of blocks; `place` is where a parked one is."""
     line = f"0x{block.start:08x}  {block.bytes:>10,}  "
     if block.state is not State.LIVE:
-        return line + ink.block(block, NAMES[block.state])
+        return line + ink.block(block, NAMES[block.state]) + (f", {place}" if place else "")
+    asked = "" if block.asked_bytes in (None, block.payload_bytes) else \
+        f", {block.asked_bytes:,} asked for"
     return f"{line}{ink.block(block, f'{NAMES[block.state]:{_NAME_LETTERS}}')}" \
-        f"  0x{block.payload:08x}  {block.payload_bytes:>10,}"
+        f"  0x{block.payload:08x}  {block.payload_bytes:>10,}{asked}"
 
 
 def difference_lines(change: Difference, ink: Ink) -> list[str]:

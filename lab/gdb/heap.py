@@ -11,9 +11,10 @@ if _ROOT not in sys.path:
 
 import gdb  # noqa: E402  (the path comes first)
 
-from lab.gdb import call, commands, kernel, running  # noqa: E402
+from lab.gdb import call, commands, interrupts, kernel, running  # noqa: E402
 
 kernel.watch_for_changes()
+interrupts.look_behind()
 gdb.events.stop.connect(call.note_stop)
 commands.Heap()
 for _command in (*commands.COMMANDS, *running.COMMANDS):

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Mapping, Optional
 
 import gdb
 
 from lab import ROOT
+from lab.gdb import magazines
 from lab.gdb.double import PAGE_BYTES, Double, DoubleError
 from lab.gdb.snapshot import Block, Region, Snapshot, State, tiled
 
@@ -44,6 +45,11 @@ def symbol(name: str) -> int:
     except gdb.error:
         raise gdb.GdbError("no LOS kernel is loaded (or one without symbols): 'file"
                            " los-NAME.elf', then 'target remote ...'") from None
+
+
+def is_code(address: int) -> bool:
+    """Whether an address is one of the kernel's code."""
+    return symbol("_text_start") <= address < symbol("_text_end")
 
 
 def place_of(address: int) -> str:
@@ -138,7 +144,10 @@ class Heap:
         region = Layout("heap").fields(double.read(self.address, Layout("heap").bytes))["region"]
         arena = int(region["arena"])
         self.region = Region(int(region["map"]), arena, arena + int(region["arena_bytes"]))
+        self.knows_asked = False
+        """Whether others than the heap have been asked how much was asked for."""
         self._snapshot: Optional[Snapshot] = None
+        self._parked: Optional[dict[int, str]] = None
         self._damage: Optional[str] = None
 
     def function(self, name: str) -> int:
@@ -155,11 +164,28 @@ class Heap:
         """The kernel's hardening level."""
         return self.double.text(self.double.call(symbol("kheap_hardening")))
 
+    @property
+    def locking(self) -> str:
+        """Who may call the kernel's heap while somebody else is in it."""
+        return self.double.text(self.double.call(symbol("kheap_locking")))
+
     def snapshot(self) -> Snapshot:
         """All blocks, as far as the heap can be walked."""
         if self._snapshot is None:
-            self._snapshot = self._walked()
+            self._snapshot = self._walked().with_parked(self.parked)
         return self._snapshot
+
+    def know_asked(self, bytes_by_address: Mapping[int, int]) -> None:
+        """Be told how much was asked for, by the blocks' addresses."""
+        self.knows_asked = True
+        self._snapshot = self.snapshot().with_asked(bytes_by_address)
+
+    @property
+    def parked(self) -> dict[int, str]:
+        """The addresses of the blocks that are parked in magazines, with who has these."""
+        if self._parked is None:
+            self._parked = magazines.parked(self.double)
+        return self._parked
 
     def _walked(self) -> Snapshot:
         layout = Layout("heap_block")
@@ -210,10 +236,11 @@ class Heap:
 
     def stats(self) -> Any:
         """struct heap_status."""
-        layout = Layout("heap_status")
-        place = self.double.scratch() + PAGE_BYTES // 2
-        self.double.call(symbol("heap_stats"), place)  # where a structure is to be returned
-        return layout.fields(self.double.read(place, layout.bytes))
+        return self.filled_in("heap_stats", "heap_status")  # where it is to be returned
+
+    def magazine_status(self) -> Any:
+        """struct heap_magazine_status."""
+        return self.filled_in("heap_magazine_status", "heap_magazine_status")
 
     def leaks(self, callers_max: int) -> Iterator[Any]:
         """Each struct heap_leak: live blocks with the same caller."""
@@ -243,7 +270,9 @@ def heap() -> Heap:
         start = symbol("_kernel_start")
         end = -(-symbol("_kernel_end") // PAGE_BYTES) * PAGE_BYTES
         try:
-            _HEAPS.append(Heap(Double(start, _read_all(start, end), _fs_base())))
+            image = bytearray(_read_all(start, end))
+            magazines.open_locks(image, start)
+            _HEAPS.append(Heap(Double(start, bytes(image), _fs_base())))
         except ImportError:
             raise gdb.GdbError("the heap commands need the Debian package python3-unicorn"
                                ) from None

@@ -8,7 +8,7 @@ from typing import Optional
 import gdb
 
 from lab.gdb import backwards, call as calls, draw, kernel, stops
-from lab.gdb.commands import Command, ink, say
+from lab.gdb.commands import Command, current_heap, ink, say
 from lab.gdb.snapshot import WORDS, Block, State, difference
 from lab.gdb.stops import outside
 
@@ -65,13 +65,14 @@ has got is in $heap afterwards."""
         call = calls.at_work() or calls.run_to_next()
         if call.function == "kinitHeap":
             calls.finish(call)
-            say(f"{call}, called by {call.caller}", draw.totals(kernel.heap().snapshot()))
+            say(f"{call}, called by {call.caller}", draw.totals(current_heap().snapshot()))
             return
-        before = kernel.heap().snapshot()
+        before = current_heap().snapshot()
         result = calls.finish(call)
-        after = kernel.heap().snapshot()
         if call.requested_bytes:
             gdb.set_convenience_variable("heap", result)
+            current_heap().know_asked({result: call.requested_bytes})
+        after = current_heap().snapshot()
         change = difference(before, after)
         say(f"{call.with_result(result)}, called by {call.caller}")
         if call.requested_bytes and result == 0:
@@ -97,7 +98,7 @@ def _watched(heap: kernel.Heap, address: int) -> tuple[int, int, str]:
 
 
 def _is_owned(block: Block) -> bool:
-    return block.state in (State.LIVE, State.CACHED)
+    return block.state in (State.LIVE, State.CACHED, State.PARKED)
 
 
 class Who(Command):
@@ -112,7 +113,7 @@ look around there, or ask again for the one before; 'continue' goes forwards."""
 
     def run(self, argument: str) -> None:
         backwards.instruction()
-        heap = kernel.heap()
+        heap = current_heap()
         expression, comma, amount = argument.partition(",")
         if not expression.strip():
             raise gdb.GdbError("heap who needs an address")
@@ -157,7 +158,7 @@ again, a few milliseconds for each call of the heap, and ends where it was."""
 
     def run(self, argument: str) -> None:
         moment = backwards.instruction()
-        heap = kernel.heap()
+        heap = current_heap()
         if not argument:
             raise gdb.GdbError("heap when needs an address")
         address = kernel.evaluate(argument)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import bisect
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Iterable, Iterator, Optional
+from typing import Iterable, Iterator, Mapping, Optional
 
 
 class State(enum.IntEnum):
@@ -19,10 +19,13 @@ class State(enum.IntEnum):
     META = 3
     UNKNOWN = 4
     """Behind the place where a damaged heap can be walked no further."""
+    PARKED = 5
+    """Free, and in a magazine (mm/magazine.h): the walk shows it as CACHED."""
 
 
 WORDS = {State.LIVE: "a live block", State.FREE: "a hole", State.CACHED: "a block kept for reuse",
-         State.META: "a piece of the heap's own", State.UNKNOWN: "an unknown piece"}
+         State.META: "a piece of the heap's own", State.UNKNOWN: "an unknown piece",
+         State.PARKED: "a parked block"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Block:
     payload: int
     payload_bytes: int
     state: State
+    asked_bytes: Optional[int] = field(default=None, compare=False)
+    """How much its owner has asked for, if that is known; at most payload_bytes."""
 
     @property
     def end(self) -> int:
@@ -42,8 +47,14 @@ class Block:
 
     @property
     def waste_bytes(self) -> int:
-        """Of a live block, what its owner cannot use: header and rounding."""
-        return self.bytes - self.payload_bytes if self.state is State.LIVE else 0
+        """Of a live block, what its owner has not asked for, as far as that is known, and else
+        what he cannot use: header and rounding."""
+        return self.bytes - self.owned_bytes if self.state is State.LIVE else 0
+
+    @property
+    def owned_bytes(self) -> int:
+        """Of the payload, what is no waste."""
+        return self.payload_bytes if self.asked_bytes is None else self.asked_bytes
 
 
 @dataclass(frozen=True)
@@ -88,8 +99,33 @@ class Snapshot:
 
     @property
     def waste_bytes(self) -> int:
-        """What the owners of live blocks cannot use of them."""
+        """What is waste of live blocks."""
         return sum(block.waste_bytes for block in self.blocks)
+
+    def with_asked(self, asked: Mapping[int, int]) -> "Snapshot":
+        """The same, once it is known how much was asked for where payloads begin.
+
+        What cannot be, since the block is smaller, is left out.
+        """
+        def told(block: Block) -> Block:
+            count = asked.get(block.payload) if block.state is State.LIVE else None
+            known = count is not None and count <= block.payload_bytes
+            return replace(block, asked_bytes=count) if known else block
+
+        return replace(self, blocks=tuple(map(told, self.blocks))) if asked else self
+
+    def places(self, where: Mapping[int, str]) -> dict[int, str]:
+        """What is known of addresses, by the starts of the blocks in which they lie."""
+        return {block.start: what for address, what in where.items()
+                if (block := self.at(address))}
+
+    def with_parked(self, where: Mapping[int, str]) -> "Snapshot":
+        """The same, once it is known which of the blocks kept for reuse are in magazines."""
+        holding = self.places(where)
+        return replace(self, blocks=tuple(
+            replace(block, state=State.PARKED)
+            if block.state is State.CACHED and block.start in holding else block
+            for block in self.blocks)) if holding else self
 
 
 def tiled(region: Region, walked: Iterable[Block], why: str = "") -> Snapshot:

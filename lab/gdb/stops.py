@@ -50,7 +50,7 @@ class Stop(gdb.Breakpoint):  # type: ignore[misc]
     def stop(self) -> bool:
         if calls.is_nested(kernel.read_word(calls.register("esp"))):
             return False
-        return self.entered(calls.of_frame(gdb.newest_frame()))
+        return self.entered(calls.beginning())
 
     def await_return(self, call: Call) -> None:
         """See to it that returned() is called when the call returns."""
@@ -141,7 +141,7 @@ def why_failed(requested_bytes: int) -> str:
     from lab.gdb.snapshot import State
     snapshot = kernel.heap().snapshot()
     holes = [hole.bytes for hole in snapshot.of(State.FREE)]
-    cached = snapshot.bytes_of(State.CACHED)
+    cached = snapshot.bytes_of(State.CACHED) + snapshot.bytes_of(State.PARKED)
     total, largest = sum(holes) + cached, max(holes, default=0)
     spare = f" and {cached:,} kept for reuse" if cached else ""
     told = f"needs {requested_bytes:,}; {sum(holes):,} free in {len(holes):,} holes{spare}," \

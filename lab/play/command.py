@@ -15,7 +15,7 @@ from typing import Callable, Mapping, Optional, Sequence
 
 from rich.console import Console
 
-from lab import process, qemu, results, trace, workload
+from lab import heaps, process, qemu, results, trace, workload
 from lab.build import Build, lab_root
 from lab.errors import InputError, RunError
 from lab.experiment import operations_of
@@ -44,6 +44,12 @@ class Request:
     seed: int = workload.SEED_DEFAULT
     operations_limit: Optional[int] = None
     workers: int = 1
+    hardening: Sequence[str] = (heaps.OFF,)
+
+    @property
+    def heaps(self) -> Sequence[heaps.Heap]:
+        """What is filmed: each strategy at each level."""
+        return heaps.all_of({"strategies": self.strategies, "hardening": self.hardening})
 
     @property
     def is_workload(self) -> bool:
@@ -56,6 +62,7 @@ class Filming:
 
     def __init__(self, request: Request, of: Trace, programs: Mapping[str, Path],
                  scratch: Path) -> None:
+        """`programs`: by the heaps' names."""
         self._request = request
         self._trace = of
         self._programs = programs
@@ -64,8 +71,8 @@ class Filming:
         if of.seed is None:
             self._module = scratch / f"{of.sha256}.rep"
             results.write_files({self._module: of.text.decode()})
-        self.plan = Plan(Job(FILMED, strategy, of.name, self._operations)
-                         for strategy in request.strategies)
+        self.plan = Plan(Job(FILMED, heap.name, of.name, self._operations)
+                         for heap in request.heaps)
         self._reels: dict[str, Reel] = {}
 
     @property
@@ -78,7 +85,7 @@ class Filming:
     @property
     def reels(self) -> list[Reel]:
         """In the order asked for."""
-        return [self._reels[strategy] for strategy in self._request.strategies]
+        return [self._reels[heap.name] for heap in self._request.heaps]
 
     async def perform(self, job: Job) -> None:
         """Film one heap.
@@ -153,14 +160,15 @@ def run(request: Request, out: Path) -> int:
     def say(text: str) -> None:
         console.print(f"heaplab: {text}", markup=False, highlight=False, soft_wrap=True)
 
-    build = Build(request.heap_kib)
-    kernels = {strategy: f"los-{strategy}.elf" for strategy in request.strategies}
     maker = f"host-{request.strategies[0]}"
-    build.prepare([*kernels.values(), maker], say)
-    of = _subject(request, build.program(maker))
-    filming = Filming(request, of, {strategy: build.program(name)
-                                    for strategy, name in kernels.items()}, lab_root() / "traces")
-    say(f"{of.name} on {', '.join(request.strategies)}, {request.heap_kib} KiB")
+    builds = {level: Build(request.heap_kib, hardening=level) for level in request.hardening}
+    for build in builds.values():
+        build.prepare([*(f"los-{strategy}.elf" for strategy in request.strategies), maker], say)
+    of = _subject(request, builds[request.hardening[0]].program(maker))
+    filming = Filming(request, of, {
+        heap.name: builds[heap.hardening].program(f"los-{heap.strategy}.elf")
+        for heap in request.heaps}, lab_root() / "traces")
+    say(f"{of.name} on {', '.join(heap.name for heap in request.heaps)}, {request.heap_kib} KiB")
     with Board(console, request.workers) as board:
         process.wait_for(carry_out(filming.plan, request.workers, filming.perform, board))
     made = page(of, filming.reels)
@@ -190,6 +198,7 @@ def _conclude(reels: Sequence[Reel], say: Callable[[str], None]) -> None:
         seen = f"worst operation {worst['max_operation']:,}, {worst['max']:,}" \
             f" {reel.record['unit']}" if worst["operations"] else "no operation with a cost"
         first = reel.record["first_failure"]
-        failed = f"{reel.record['failures']:,} failures, the first in operation" \
-            f" {first['operation']:,}" if first else "no failure"
+        count = reel.record["failures"]
+        failed = f"{count:,} failures, the first" if count > 1 else "1 failure,"
+        failed = f"{failed} in operation {first['operation']:,}" if first else "no failure"
         say(f"{reel.name}: {seen}; {failed}")

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Sequence
 
-from lab import build
+from lab import build, heaps
 from lab.options import Parser, add_jobs, count, seed
 
 
@@ -21,6 +21,9 @@ def _parser() -> argparse.ArgumentParser:
                         " linux-boot, or of a synthetic workload such as churn-kernel-85")
     parser.add_argument("--strategies", metavar="A,B", default="bitmap,tlsf,boundary-map",
                         help="these heaps (default: %(default)s)")
+    parser.add_argument("--hardening", default=heaps.OFF, metavar="A,B",
+                        help="levels of -Dhardening: off, check, redzone, full; each is a heap of"
+                        " its own (default: %(default)s)")
     parser.add_argument("--heap-kib", default="1024", metavar="N",
                         help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
     parser.add_argument("--operations", type=count, metavar="N",
@@ -43,6 +46,6 @@ def play(argv: Sequence[str]) -> int:
         options.trace, heap_kib=build.checked_heap_kib(options.heap_kib),
         strategies=compare.chosen_heaps(options.strategies, build.strategies(), (), False),
         seed=options.seed, operations_limit=options.operations,
-        workers=options.jobs)
+        workers=options.jobs, hardening=heaps.chosen_levels(options.hardening))
     command.check(options.trace, options.out)
     return command.run(request, options.out)

@@ -35,7 +35,8 @@ class FilmInBrowser(unittest.TestCase):
 
     def part(self, heap: str, name: str) -> Any:
         return self.browser.run(
-            f"return document.querySelector('[data-heap={heap}] [data-part={name}]')")
+            "return document.querySelector(arguments[0])",
+            f"[data-heap='{heap}'] [data-part={name}]")
 
     def press(self, element: Any) -> int:
         """Click, and say where the film is then."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`heaplab debug` with a kernel that it builds itself, of the highest hardening."""
+"""`heaplab debug` with kernels that it builds itself, of several hardenings and lockings."""
 
 from __future__ import annotations
 
@@ -53,6 +53,29 @@ class Hardened(unittest.TestCase):
         self.assertEqual(check, "sound: 3 blocks tile the heap, and all invariants of bitmap"
                          " hold\n")
         self.assertIn("counted    nothing: hardening is off\n", stats)
+
+    def test_with_locking_they_know_the_magazines(self) -> None:
+        commands = ("heap next 2", "heap stats", "heap at $heap + 0x20")
+        done = subprocess.run(
+            ["/usr/bin/python3", "-m", "lab", "debug", "--hardening", "off", "--locking", "percpu",
+             "run=experiment", "experiment=stale", "--batch",
+             *(part for one in commands for part in ("-ex", "echo ---\\n", "-ex", one))],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500)
+        _, called, stats, beside = done.stdout.split("---\n")
+        self.assertRegex(called, r"(?m)^\+ .*  parked, and ")
+        self.assertRegex(stats, r"(?m)^hardening  off\nlocking    percpu\n")
+        self.assertIn("parked     31 blocks: 31 processor 0's\n", stats)
+        self.assertRegex(beside, r"of 32 bytes at 0x\w+\n  the magazine is processor 0's\n")
+
+    def test_a_level_that_there_is_not_is_refused_in_one_line(self) -> None:
+        for option, levels in (("hardening", "off, check, redzone, full"),
+                               ("locking", "none, irq, spin, percpu")):
+            done = subprocess.run(
+                ["/usr/bin/python3", "-m", "lab", "debug", f"--{option}", "much"], cwd=ROOT,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100)
+            self.assertEqual(done.stdout, f"heaplab: error: there is no {option} 'much'; there are:"
+                             f" {levels}\n")
+            self.assertNotEqual(done.returncode, 0)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,43 @@ class Walks(unittest.TestCase):
         self.assertIsNone(WHOLE.at(MAP - 1))
 
 
+class Asked(unittest.TestCase):
+    """What is known of blocks from elsewhere than the walk."""
+
+    def test_rounding_is_waste_where_it_is_known_how_much_was_asked_for(self):
+        told = WHOLE.with_asked({0x1108: 0x11, 0x1200: 0xF8, 0x1140: 8, 0x1144: 8})
+        self.assertEqual([block.asked_bytes for block in told.blocks],
+                         [None, 0x11, None, 0xF8, None])
+        self.assertEqual(told.waste_bytes, 0x40 - 0x11 + 0x8)
+        self.assertEqual(draw.cells(told, 0x1100, 8, 9), "w##wwwww.")
+        self.assertEqual(WHOLE.waste_bytes, 0x18, "the first remains as it was")
+
+    def test_what_a_block_has_no_room_for_was_not_asked_for_it(self):
+        self.assertEqual(WHOLE.with_asked({0x1108: 0x29}).waste_bytes, WHOLE.waste_bytes)
+
+    def test_a_block_that_is_only_better_known_has_not_changed(self):
+        self.assertFalse(difference(WHOLE, WHOLE.with_asked({0x1108: 0x11})))
+
+    def test_a_table_of_blocks_says_how_much_was_asked_for(self):
+        told = WHOLE.with_asked({0x1108: 0x11, 0x1200: 0x100})
+        self.assertEqual([draw.block_line(block, PLAIN).split("  ")[-1].strip()
+                          for block in told.of(State.LIVE)], ["40, 17 asked for", "256"])
+
+    def test_of_the_blocks_kept_for_reuse_those_in_magazines_are_parked(self):
+        def cached(start: int) -> Block:
+            return Block(start, 0x20, 0, 0, State.CACHED)
+
+        seen = heap(live(0x1100, 0x40), cached(0x1140), cached(0x1160), hole(0x1180, 0xF80))
+        where = {0x1108: "nobody's: it is live", 0x1168: "processor 1's"}
+        told = seen.with_parked(where)
+        self.assertEqual([block.start for block in told.of(State.PARKED)], [0x1160])
+        self.assertEqual(told.places(where)[0x1160], "processor 1's")
+        self.assertEqual(draw.cells(told, 0x1100, 0x20, 5), "##cp.")
+        self.assertIn("reusable 32, parked 32,\nown 256", draw.totals(told))
+        self.assertTrue(draw.block_line(told.blocks[3], PLAIN, "processor 1's").endswith(
+            "  parked, processor 1's"))
+
+
 class Differences(unittest.TestCase):
 
     def test_blocks_come_and_go(self):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import re
 import time
 import unittest
 from pathlib import Path
@@ -78,6 +79,12 @@ class BadInput(unittest.TestCase):
                 self.refusal("good.rep", "--strategies", given), "heaplab: error: there is no"
                 f" strategy '{given}'; choose from: bitmap, tlsf, boundary-map\n")
 
+    def test_an_unknown_hardening_is_told_with_the_list(self) -> None:
+        self.assertEqual(
+            self.refusal("good.rep", "--strategies", "bitmap", "--hardening", "off,much"),
+            "heaplab: error: there is no hardening level 'much'; choose from: off, check,"
+            " redzone, full\n")
+
     def test_a_page_that_cannot_be_written_is_told(self) -> None:
         for given, words in ((".", "cannot be written: it is a directory"),
                              ("good.rep", "cannot be written: this film is of it")):
@@ -106,6 +113,32 @@ def _filmed(of: Trace, scratch: Path) -> Sequence[Reel]:
         {name: programs.program(f"los-{name}.elf") for name in STRATEGIES}, scratch)
     process.wait_for(carry_out(filming.plan, 2, filming.perform, _Silent()))
     return filming.reels
+
+
+@unittest.skipIf(programs_missing() or missing(), programs_missing() or missing())
+class Hardened(FilmInBrowser):
+    """Levels of hardening, side by side; fill-large ends at its first failure."""
+
+    def test_each_level_is_a_heap_of_its_own_and_explains_its_failure(self) -> None:
+        said = io.StringIO()
+        with temporary_directory() as directory, browser() as type(self).browser, \
+                contextlib.redirect_stderr(said):
+            type(self).page = directory / "film.html"
+            self.assertEqual(commands.main(
+                ["play", "fill-large", "--strategies", "bitmap", "--hardening", "full,off",
+                 "--out", str(self.page)]), 0)
+            told = dict(re.findall(r"(?m)^heaplab: (bitmap\S*): .*; 1 failure, in operation"
+                                   r" ([\d,]+)$", said.getvalue()))
+            self.assertEqual(list(told), ["bitmap", "bitmap+full"], said.getvalue())
+            self.open()
+            self.assertEqual(self.browser.run(
+                "return [...document.querySelectorAll('[data-heap]')].map(one =>"
+                " one.dataset.heap)"), list(told))
+            for name, operation in told.items():
+                self.go(int(operation) + 1)
+                self.assertRegex(self.part(name, "deed").text,
+                                 r"^Refused in [\d,]+ instructions: needs [\d,]+; ")
+            self.assertEqual(self.browser.errors(), [])
 
 
 @unittest.skipIf(programs_missing() or missing(), programs_missing() or missing())

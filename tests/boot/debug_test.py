@@ -3,15 +3,17 @@
 
 usage: debug_test.py DIRECTORY_OF_KERNELS STRATEGY ...
 
-The kernels are of hardening check.
+The kernels are of hardening check; of each strategy there are those of every locking, too.
 """
 
+import itertools
 import os
 import pathlib
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -182,6 +184,145 @@ class Sessions(unittest.TestCase):
                              2)
 
         self.each(judge)
+
+
+STEPS = """
+python
+from lab.gdb import call as calls
+def through(function):
+    point = calls.Entry(function)
+    gdb.execute("continue", to_string=True)
+    point.delete()
+    call, steps, missed = calls.beginning(), 0, []
+    while calls.register("esp") != call.stack or calls.register("eip") != call.return_address:
+        if calls.at_work() != call:
+            missed.append(calls.register("eip"))
+        with calls.quietly():
+            gdb.execute("stepi", to_string=True)
+        steps += 1
+    print(f"{call}: {steps} steps, {len(missed)} missed {[hex(place) for place in missed[:5]]}")
+end
+"""
+"""Steps through a call, and asks after each instruction which call is at work."""
+
+
+class Locked(unittest.TestCase):
+    """Kernels that may be called by several at once."""
+
+    def test_at_every_instruction_of_a_call_the_commands_know_it(self):
+        commands = {"kmalloc": 'python through("kmalloc")', "kfree": 'python through("kfree")'}
+        with tempfile.NamedTemporaryFile("w", suffix=".gdb") as script:
+            script.write(STEPS)
+            script.flush()
+            for strategy, locking in zip(itertools.cycle(STRATEGIES),
+                                         ("percpu", "spin", "irq")):
+                with self.subTest(strategy=strategy, locking=locking):
+                    said = debug(f"{strategy}-{locking}", SOUND,
+                                 {"steps": f"source {script.name}", "init": "heap next"} | commands)
+                    for name in commands:
+                        self.assertRegex(said[name], rf"^{name}\([x\w]+\): \d\d+ steps,"
+                                         r" 0 missed \[\]\n")
+
+    def test_parked_blocks_are_shown_as_such_and_whose_they_are(self):
+        for strategy in STRATEGIES[:3]:
+            with self.subTest(strategy):
+                said = debug(f"{strategy}-percpu", SOUND, {
+                    "init": "heap next", "first": "heap next",
+                    "row": "heap map $heap, $heap + 0x80", "map": "heap map",
+                    "blocks": "heap blocks", "holes": "heap holes", "check": "heap check",
+                    "stats": "heap stats", "freed": "heap break address=$heap", "go": "continue",
+                    "next": "heap next", "at": "heap at $heap"})
+                parked = len(re.findall(r"(?m)^0x\w+ +[\d,]+  parked, processor 0's$",
+                                        said["blocks"]))
+                self.assertGreater(parked, 1)
+                self.assertRegex(said["first"], r"(?m)^\+ .*  parked, and [\d,]+ more of ")
+                self.assertRegex(said["row"], r"^0x\w+  #+w*p+\n")
+                self.assertIn("p parked", said["row"])
+                sums = numbers(r"(?:live|free|own|reusable|parked) ([\d,]+)",
+                               re.split(r"(?m)^(?=live )", said["map"])[1])
+                self.assertEqual(sum(sums), REGION_BYTES)
+                self.assertIn(f"besides, {parked} free blocks of ", said["holes"])
+                self.assertRegex(said["check"], "^sound: ")
+                self.assertIn("locking    percpu\n", said["stats"])
+                self.assertIn(f"parked     {parked} blocks: {parked} processor 0's\n",
+                              said["stats"])
+                self.assertRegex(said["next"], r"^kfree\(0x\w+\) = 0, [^\0]*\n- .*  live "
+                                 r"[^\0]*\n\+ .*  parked\n")
+                self.assertRegex(said["at"], r"(?:the start of|\d bytes into) a parked block of"
+                                 r"[^\0]*\n  the magazine is processor 0's\n")
+
+    def test_what_the_lock_guards_is_shown_while_it_is_held(self):
+        for locking in ("spin", "percpu"):
+            with self.subTest(locking):
+                said = debug(f"{STRATEGIES[0]}-{locking}", SOUND, {
+                    "init": "heap next", "one": "heap next 3",
+                    "within": f"tbreak {STRATEGIES[0]}_alloc",
+                    "to it": "continue", "held": "print 'heap.c'::lock.word",
+                    "stats": "heap stats", "blocks": "heap blocks"})
+                self.assertIn(" = 0\n", said["held"])
+                self.assertIn("in the middle of kmalloc(", said["stats"])
+                self.assertRegex(said["stats"], r"at most \d live blocks? at once; 0 misuses\n")
+                self.assertNotIn("unknown", said["blocks"])
+
+
+INTERRUPTED = """
+python
+from lab.gdb import call as calls
+def within_the_heap():
+    where = 0
+    while not calls.is_in_heap(where):
+        gdb.execute("continue", to_string=True)
+        where = int(gdb.parse_and_eval("where"))
+end
+"""
+"""Runs to a handler that has interrupted a call of the heap."""
+
+
+class Interrupts(unittest.TestCase):
+
+    def test_in_a_handler_the_commands_know_which_call_it_has_interrupted(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".gdb") as script:
+            script.write(INTERRUPTED)
+            script.flush()
+            said = debug(STRATEGIES[0], ("run=hammer", "workload=own", "interval=300",
+                                         "operations=500"), {
+                "script": f"source {script.name}", "break": "break interrupted",
+                "go": "python within_the_heap()", "backtrace": "backtrace", "map": "heap map",
+                "next": "heap next"})
+        self.assertRegex(said["backtrace"], r"(?m)^#0  interrupted [^\0]* in interruptCommon"
+                         r" [^\0]* k(malloc|free) \([^\0]* in kernel_main ")
+        (call,) = re.findall(r"^in the middle of (k.*), called by hammer_(?:take|give) ",
+                             said["map"])
+        self.assertIn(f"{call} = ", said["next"])
+
+
+class Asked(unittest.TestCase):
+    """How much was asked for, below hardening redzone."""
+
+    def test_next_and_a_trace_that_is_replayed_tell_it(self):
+        for strategy in STRATEGIES[:3]:
+            with self.subTest(strategy):
+                said = debug(strategy, ("run=replay", "workload=churn-kernel-50"), {
+                    "init": "heap next", "three": "heap next 3", "at once": "heap blocks",
+                    "within": "tbreak kmalloc", "to it": "continue", "later": "heap blocks",
+                    "map": "heap map"})
+                requests = numbers(r"^kmalloc\((\d+)\) = 0x", said["three"])
+                self.assertEqual(len(requests), 3, said["three"])
+                for name in ("at once", "later"):
+                    known = [int((asked or granted).replace(",", "")) for granted, asked in
+                             re.findall(r"  live +0x\w+ +([\d,]+)(?:, ([\d,]+) asked for)?$",
+                                        said[name], re.MULTILINE)]
+                    self.assertEqual(sorted(known), sorted(requests), name)
+                live, waste = (numbers(pattern, said["map"])[0] for pattern in
+                               (r"^live ([\d,]+) ", r"\(waste ([\d,]+)\)"))
+                self.assertEqual(live - waste, sum(requests))
+
+    def test_where_nobody_knows_it_nothing_is_said(self):
+        said = debug(STRATEGIES[0], SOUND, {
+            "init": "heap next", "one": "heap next", "asked": "heap blocks", "two": "heap next",
+            "stale": "heap blocks"})
+        self.assertEqual(said["asked"].count(" asked for"), 1)
+        self.assertLessEqual(said["stale"].count(" asked for"), 1, "what was known is outdated")
 
 
 class CriticalSteps(unittest.TestCase):

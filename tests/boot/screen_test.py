@@ -33,6 +33,7 @@ LIMIT_SECONDS = 150
 WIDTH, HEIGHT, TEXT_WIDTH = 1024, 768, 640
 GRID_TOP, CELL_POINTS, SIDE_CELLS = 24, 3, 128
 HOLE, CACHED, META = (0x20, 0x26, 0x2c), (0x9a, 0x6a, 0x00), (0x8a, 0x5a, 0x7c)
+VBE_INDEX, VBE_DATA, VBE_BITS = 0x1CE, 0x1CF, 3  # QEMU's docs/specs/standard-vga
 LINES = ("heap", f"load {TRACE}", "replay 55000", "step 12", "stats")
 
 Point = tuple[int, int, int]
@@ -49,6 +50,9 @@ def points(text: bytes) -> list[list[Point]]:
 
 
 class TheScreen(unittest.TestCase):
+    """As the kernel wishes it to be."""
+
+    mode, bits = "", 32
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -57,6 +61,7 @@ class TheScreen(unittest.TestCase):
         iso = cls.place / "shell.iso"
         subprocess.run([sys.executable, SOURCE / "arch" / "x86" / "image.py", "--output", iso,
                         "--default", f"{HEAP}-shell", "--timeout", "0",
+                        "--screen", cls.mode,
                         "--traces", SOURCE / "traces" / f"{TRACE}.rep.gz",
                         "--", BUILD / "arch" / "x86" / f"los-{HEAP}.elf"], check=True)
         words = qemu.Machine(iso=iso).command(cls.place)
@@ -90,16 +95,22 @@ class TheScreen(unittest.TestCase):
         return cls.wait()
 
     @classmethod
-    def dump(cls) -> list[list[Point]]:
-        """What the screen shows."""
-        file = cls.place / "screen.ppm"
+    def tell(cls, *commands: str) -> str:
+        """Has QEMU's monitor do something; returns what it says."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(LIMIT_SECONDS)
             monitor.connect(str(cls.place / "monitor"))
-            monitor.sendall(f'screendump "{file}"\n'.encode())
+            monitor.sendall("".join(f"{command}\n" for command in commands).encode())
             said = b""
-            while said.count(b"(qemu)") < 2:
+            while said.count(b"(qemu)") < 1 + len(commands):
                 said += monitor.recv(4096)
+        return said.decode()
+
+    @classmethod
+    def dump(cls) -> list[list[Point]]:
+        """What the screen shows."""
+        file = cls.place / "screen.ppm"
+        cls.tell(f'screendump "{file}"')
         return points(file.read_bytes())
 
     def cells(self) -> list[Point]:
@@ -116,6 +127,8 @@ class TheScreen(unittest.TestCase):
 
     def test_has_the_size_that_was_wished_for(self) -> None:
         self.assertEqual((len(self.rows[0]), len(self.rows)), (WIDTH, HEIGHT))
+        said = self.tell(f"o/h {VBE_INDEX:#x} {VBE_BITS}", f"i/h {VBE_DATA:#x}")
+        self.assertEqual(int(re.search(r"= (0x\w+)", said)[1], 16), self.bits)
 
     def test_shows_the_heap_as_the_picture_in_the_documents_does(self) -> None:
         if UPDATE:
@@ -152,6 +165,12 @@ class TheScreen(unittest.TestCase):
     def test_text_and_map_keep_out_of_each_others_way(self) -> None:
         gap = {point for row in self.rows for point in row[TEXT_WIDTH - 8:TEXT_WIDTH]}
         self.assertEqual(len(gap), 1)
+
+
+class OneOf24Bits(TheScreen):
+    """A card that has no other: each point is three bytes."""
+
+    mode, bits = f"{WIDTH}x{HEIGHT}x24", 24
 
 
 if __name__ == "__main__":

@@ -111,6 +111,13 @@ class OnTheSerialLine(unittest.TestCase):
         self.assertRegex(said, r"(?s)^misuse: kfree of a foreign address: 0x00012345 lies outside"
                                r" the heap.*-1: refused\n$")
 
+    def test_leaks_says_so_where_nobody_knows_who_took_a_block(self):
+        shell = Shell(self)
+        level = re.search(r"; hardening (\w+)\n", shell.ask("heap"))[1]
+        self.assertEqual(shell.ask("leaks"), "no block is live\n" if level in ("redzone", "full")
+                         else "who took a block is known from hardening redzone on; this is"
+                              f" {level}\n")
+
     def test_a_heap_that_is_full_says_so_and_a_drained_one_is_whole(self):
         shell = Shell(self)
         self.assertRegex(shell.ask("fill 100"), r"^\d+ blocks of \d+ bytes in all; then"
@@ -137,7 +144,8 @@ class OnTheSerialLine(unittest.TestCase):
         self.assertRegex(shell.ask("step"), r"^NULL: needs 2000000; \d+ free in \d+ holes")
         self.assertEqual(shell.ask("replay"), "operations 5 to 6 of 6 played; 0 failures; 0 bytes"
                                               " requested\n")
-        self.assertEqual(shell.ask("step"), "the trace is at its end; 'load' begins it again\n")
+        for line in ("step", "replay"):
+            self.assertEqual(shell.ask(line), "the trace is at its end; 'load' begins it again\n")
 
     def test_a_workload_is_played_with_the_seed_that_was_chosen(self):
         shell = Shell(self)
@@ -177,8 +185,12 @@ class OnTheSerialLine(unittest.TestCase):
                 word = typed.split()[0]
                 advice = f"; did you mean '{meant}'?" if meant else "; 'help' lists them"
                 self.assertEqual(shell.ask(typed), f"there is no command '{word}'{advice}\n")
-        self.assertEqual(shell.ask("alloc many"), "usage: alloc BYTES [ALIGN]\n")
-        self.assertEqual(shell.ask("check twice"), "usage: check\n")
+        for typed, call in {"alloc many": "alloc BYTES [ALIGN]", "check twice": "check",
+                            "drain sideways": "drain [ORDER]"}.items():
+            with self.subTest(typed):
+                help_line = shell.ask(f"help {typed.split()[0]}").strip()
+                self.assertEqual(shell.ask(typed), f"usage: {call}: "
+                                 f"{help_line.removeprefix(call).strip()}\n")
         self.assertEqual(shell.ask(""), "")
 
     def test_lines_can_be_edited_and_called_back(self):

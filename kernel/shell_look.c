@@ -8,6 +8,7 @@
 #include "heap_check.h"
 #include "heap_grid.h"
 #include "heap_stats.h"
+#include "locking.h"
 #include "misuse.h"
 #include "shell_commands.h"
 
@@ -92,8 +93,8 @@ bool shell_heap(struct shell *shell, struct text rest)
     console_print("%s, after %s\n", strategy->name, strategy->source);
     console_print("side array  %u bytes at %p\n", region->map_bytes, (void *)region->map);
     console_print("heap        %u bytes at %p\n", region->arena_bytes, (void *)region->arena);
-    console_print("state       %u bytes; hardening %s\n", strategy->control_bytes,
-                  kheap_hardening());
+    console_print("state       %u bytes; hardening %s; locking %s\n", strategy->control_bytes,
+                  kheap_hardening(), kheap_locking());
     return true;
 }
 

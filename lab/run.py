@@ -16,7 +16,7 @@ import termios
 from pathlib import Path
 from typing import Iterator, Optional, Sequence
 
-from lab import ROOT, build, qemu, trace
+from lab import ROOT, build, heaps, qemu, trace
 from lab.errors import InputError, RunError
 from lab.options import Parser
 
@@ -58,7 +58,7 @@ def _terminal_as_it_was() -> Iterator[None]:
 
 
 def run(*, heap: str, traces: Optional[Sequence[str]], heap_kib: int, hardening: str,
-        firmware: str, display: str, accel: str) -> int:
+        locking: str, firmware: str, display: str, accel: str) -> int:
     """Build the kernel and its image, and boot it; ends when the shell does."""
     if not sys.stdin.isatty():
         raise InputError("run talks with a person: its standard input must be a terminal")
@@ -68,7 +68,7 @@ def run(*, heap: str, traces: Optional[Sequence[str]], heap_kib: int, hardening:
     files = [trace.find(name) for name in traces or trace.shipped()]
     for file in files:
         trace.read(file)  # what is wrong with it is said now, not by the kernel
-    programs = build.Build(heap_kib, hardening=hardening)
+    programs = build.Build(heap_kib, hardening=hardening, locking=locking)
     programs.prepare([f"los-{heap}.elf"], lambda text: print(f"heaplab: {text}", file=sys.stderr))
     with tempfile.TemporaryDirectory(prefix="los-run-") as place, _terminal_as_it_was():
         iso = make_image(programs, heap, files, Path(place))
@@ -96,8 +96,10 @@ def main(argv: Sequence[str]) -> int:
                         " shipped)")
     parser.add_argument("--heap-kib", default="1024", metavar="N",
                         help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
-    parser.add_argument("--hardening", choices=("off", "check", "redzone", "full"),
-                        default="check", help="what is done about misuse (default: check)")
+    parser.add_argument("--hardening", choices=heaps.LEVELS, default="check",
+                        help="what is done about misuse (default: %(default)s)")
+    parser.add_argument("--locking", choices=heaps.LOCKINGS, default=heaps.NONE,
+                        help="who may call the heap at the same time (default: %(default)s)")
     parser.add_argument("--firmware", choices=("bios", "ovmf64", "ovmf32"), default="bios",
                         help="what the machine starts with (default: bios)")
     parser.add_argument("--display", default="auto", metavar="D",
@@ -107,5 +109,6 @@ def main(argv: Sequence[str]) -> int:
                         help="what QEMU runs on (default: tcg)")
     options = parser.parse_args(argv)
     return run(heap=options.heap, traces=options.traces,
-               heap_kib=build.checked_heap_kib(options.heap_kib), hardening=options.hardening,
+               heap_kib=build.checked_heap_kib(options.heap_kib),
+               hardening=options.hardening, locking=options.locking,
                firmware=options.firmware, display=options.display, accel=options.accel)

@@ -45,11 +45,13 @@ class Request:
     operations_limit: Optional[int] = None
     workers: int = 1
     hardening: Sequence[str] = (heaps.OFF,)
+    locking: Sequence[str] = (heaps.NONE,)
 
     @property
     def heaps(self) -> Sequence[heaps.Heap]:
-        """What is filmed: each strategy at each level."""
-        return heaps.all_of({"strategies": self.strategies, "hardening": self.hardening})
+        """What is filmed: each strategy at each level with each lock."""
+        return heaps.all_of({"strategies": self.strategies, "hardening": self.hardening,
+                             "locking": self.locking})
 
     @property
     def is_workload(self) -> bool:
@@ -161,12 +163,13 @@ def run(request: Request, out: Path) -> int:
         console.print(f"heaplab: {text}", markup=False, highlight=False, soft_wrap=True)
 
     maker = f"host-{request.strategies[0]}"
-    builds = {level: Build(request.heap_kib, hardening=level) for level in request.hardening}
+    builds = {(level, locking): Build(request.heap_kib, hardening=level, locking=locking)
+              for level in request.hardening for locking in request.locking}
     for build in builds.values():
         build.prepare([*(f"los-{strategy}.elf" for strategy in request.strategies), maker], say)
-    of = _subject(request, builds[request.hardening[0]].program(maker))
+    of = _subject(request, builds[request.heaps[0].build].program(maker))
     filming = Filming(request, of, {
-        heap.name: builds[heap.hardening].program(f"los-{heap.strategy}.elf")
+        heap.name: builds[heap.build].program(f"los-{heap.strategy}.elf")
         for heap in request.heaps}, lab_root() / "traces")
     say(f"{of.name} on {', '.join(heap.name for heap in request.heaps)}, {request.heap_kib} KiB")
     with Board(console, request.workers) as board:

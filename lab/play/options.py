@@ -24,6 +24,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hardening", default=heaps.OFF, metavar="A,B",
                         help="levels of -Dhardening: off, check, redzone, full; each is a heap of"
                         " its own (default: %(default)s)")
+    parser.add_argument("--locking", default=heaps.NONE, metavar="A,B",
+                        help="words for -Dlocking: none, irq, spin, percpu; so is each of these"
+                        " (default: %(default)s)")
     parser.add_argument("--heap-kib", default="1024", metavar="N",
                         help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
     parser.add_argument("--operations", type=count, metavar="N",
@@ -46,6 +49,7 @@ def play(argv: Sequence[str]) -> int:
         options.trace, heap_kib=build.checked_heap_kib(options.heap_kib),
         strategies=compare.chosen_heaps(options.strategies, build.strategies(), (), False),
         seed=options.seed, operations_limit=options.operations,
-        workers=options.jobs, hardening=heaps.chosen_levels(options.hardening))
+        workers=options.jobs, hardening=heaps.chosen_levels(options.hardening),
+        locking=heaps.chosen_lockings(options.locking))
     command.check(options.trace, options.out)
     return command.run(request, options.out)

@@ -117,19 +117,26 @@ def _filmed(of: Trace, scratch: Path) -> Sequence[Reel]:
 
 @unittest.skipIf(programs_missing() or missing(), programs_missing() or missing())
 class Hardened(FilmInBrowser):
-    """Levels of hardening, side by side; fill-large ends at its first failure."""
+    """Levels of hardening, and locks, side by side; fill-large ends at its first failure."""
 
     def test_each_level_is_a_heap_of_its_own_and_explains_its_failure(self) -> None:
+        self.film_two("--hardening", "full,off", ["bitmap", "bitmap+full"])
+
+    def test_each_lock_is_a_heap_of_its_own_too(self) -> None:
+        self.film_two("--locking", "percpu,none", ["bitmap", "bitmap+percpu"])
+
+    def film_two(self, option: str, words: str, names: list[str]) -> None:
+        """Film one strategy at two settings of a dial, and go to each one's failure."""
         said = io.StringIO()
         with temporary_directory() as directory, browser() as type(self).browser, \
                 contextlib.redirect_stderr(said):
             type(self).page = directory / "film.html"
             self.assertEqual(commands.main(
-                ["play", "fill-large", "--strategies", "bitmap", "--hardening", "full,off",
-                 "--out", str(self.page)]), 0)
+                ["play", "fill-large", "--strategies", "bitmap", option, words, "--out",
+                 str(self.page)]), 0)
             told = dict(re.findall(r"(?m)^heaplab: (bitmap\S*): .*; 1 failure, in operation"
                                    r" ([\d,]+)$", said.getvalue()))
-            self.assertEqual(list(told), ["bitmap", "bitmap+full"], said.getvalue())
+            self.assertEqual(list(told), names, said.getvalue())
             self.open()
             self.assertEqual(self.browser.run(
                 "return [...document.querySelectorAll('[data-heap]')].map(one =>"

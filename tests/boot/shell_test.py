@@ -113,7 +113,7 @@ class OnTheSerialLine(unittest.TestCase):
 
     def test_leaks_says_so_where_nobody_knows_who_took_a_block(self):
         shell = Shell(self)
-        level = re.search(r"; hardening (\w+)\n", shell.ask("heap"))[1]
+        level = re.search(r"; hardening (\w+); locking \w+\n", shell.ask("heap"))[1]
         self.assertEqual(shell.ask("leaks"), "no block is live\n" if level in ("redzone", "full")
                          else "who took a block is known from hardening redzone on; this is"
                               f" {level}\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Where a search begins: the adversaries of the literature, which the kernel makes by name, and
-some that were written against the heaps here."""
+"""Where a search begins: the adversaries of the literature, which the kernel makes by name, some
+that were written against the heaps here, and loads of every day."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def all_of(limits: Limits, heap_kib: int, program: Path, scratch: Path) -> list[
     whole = heap_kib * 1024
     every = [*published(limits, heap_kib, program, scratch), *against_bins(limits, heap_kib),
              *pinned_pages(limits), *fine_combs(limits, heap_kib),
+             *ordinary(limits, heap_kib, program, scratch),
              mended([(0, whole), (0, 0)], limits),
              mended([(0, 1), (1, whole), (0, 0), (1, whole), (1, 0)], limits)]
     return list(dict.fromkeys(every))
@@ -44,6 +45,15 @@ def published(limits: Limits, heap_kib: int, program: Path, scratch: Path) -> li
         found += [_scaled(operations, 0), _scaled(operations, ROUNDING_BYTES)]
     combs = trace.parse(comb(heap_kib, 1).encode(), Path("comb.rep"))
     return [mended(one, limits) for one in (*found, of_trace(combs))]
+
+
+def ordinary(limits: Limits, heap_kib: int, program: Path, scratch: Path) -> list[Operations]:
+    """Loads that are no adversaries, and bring about what those do not: no worst case may be
+    better than what a heap does every day."""
+    made = workload.make(["lifo-kernel-50", "ramp-kernel-50", "churn-kernel-50"], seed=1,
+                         heap_kib=heap_kib, operations_limit=limits.operations, program=program,
+                         directory=scratch)
+    return [mended(of_trace(one), limits) for one in made]
 
 
 def _scaled(operations: list[Operation], less: int) -> list[Operation]:

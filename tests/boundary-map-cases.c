@@ -224,6 +224,302 @@ static void no_order_of_requests_breaks_j(void **state)
     }
 }
 
+/* --- which block it is, to the granule ------------------------------------------------------------ */
+
+enum { LARGE_MAP_BYTES = 32768 /* 2 MiB of arena: as much is cached as ever */ };
+
+static void *alloc_granules(struct host_heap *host, uint32_t granules)
+{
+    return alloc(host, granules * MAP_GRANULE_BYTES);
+}
+
+/* A block of that many granules between live ones, in the bump region if it is short. */
+static void *walled(struct host_heap *host, uint32_t granules)
+{
+    uint32_t wall = granules <= SHORT_GRANULES ? MIN_GRANULES : SHORT_GRANULES + 1;
+    alloc_granules(host, wall);
+    void *block = alloc_granules(host, granules);
+    alloc_granules(host, wall);
+    return block;
+}
+
+/* Makes a hole of a live block that might be cached, were it freed. */
+static void make_hole_of(struct host_heap *host, void *block)
+{
+    uint32_t granule = map_granule_of(heap_in(host), block);
+    uint32_t granules = map_live_granules(heap_in(host), granule);
+    map_erase_length(heap_in(host), granule, granules);
+    release(heap_in(host), granule, granules);
+    settle(state_of(heap_in(host)));
+}
+
+static void the_shortest_hole_that_is_long_enough_is_taken(void **state)
+{
+    (void)state;
+    for (uint32_t wanted = 70; wanted < 75; wanted++) {
+        struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+        void *holes[5];
+        for (uint32_t i = 0; i < 5; i++)
+            holes[i] = walled(host, 78 - 2 * i); /* of 78, 76, 74, 72 and 70 granules */
+        for (uint32_t i = 0; i < 5; i++)
+            make_hole_of(host, holes[i]);
+        assert_ptr_equal(alloc_granules(host, wanted), holes[4 - (wanted - 69) / 2]);
+        host_heap_assert_sound(host, "a best fit");
+        host_heap_delete(host);
+    }
+}
+
+static void a_long_hole_is_cut_for_a_bump_region_if_enough_is_left(void **state)
+{
+    (void)state;
+    for (uint32_t short_of = 0; short_of < 2; short_of++) {
+        struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+        struct boundary_map *map = state_of(heap_in(host));
+        void *block = alloc_granules(host, 10 + BUMP_HOLE_GRANULES - short_of);
+        alloc_granules(host, 100);
+        make_hole_of(host, block);
+        uint8_t *got = alloc_granules(host, 10);
+        if (short_of) {
+            assert_ptr_equal(got, block);
+            assert_int_equal(map->bump_granules, 0);
+        } else {
+            assert_ptr_equal(map_address_of(heap_in(host), map->bump), block);
+            assert_ptr_equal(got, (uint8_t *)block + (BUMP_GRANULES - 10) * MAP_GRANULE_BYTES);
+        }
+        host_heap_assert_sound(host, "the first short request");
+        host_heap_delete(host);
+    }
+}
+
+/* Uses the bump region up, but for fewer than six granules. */
+static void use_up_bump_region(struct host_heap *host)
+{
+    while (state_of(heap_in(host))->bump_granules > 5)
+        alloc_granules(host, 2);
+}
+
+static void a_short_hole_becomes_the_bump_region_if_it_leaves_more_than_the_old_one(void **state)
+{
+    (void)state;
+    for (uint32_t more = 0; more < 4; more++) {
+        struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+        struct boundary_map *map = state_of(heap_in(host));
+        uint32_t granules = 5; /* more than what is left of the old one can serve */
+        void *blocks[4];
+        for (uint32_t i = 0; i < 4; i++)
+            blocks[i] = walled(host, granules + 4 + i);
+        use_up_bump_region(host);
+        uint32_t left = map->bump_granules;
+        assert_in_range(left, 4, 5);
+        uint8_t *hole = blocks[more];
+        make_hole_of(host, hole);
+        void *got = alloc_granules(host, granules);
+        uint32_t rest = 4 + more;
+        bool begins = rest >= left + 2;
+        assert_int_equal(map_address_of(heap_in(host), map->bump) == (void *)hole, begins);
+        assert_ptr_equal(got, begins ? hole + rest * MAP_GRANULE_BYTES : hole);
+        assert_int_equal(map->bump_granules, begins ? rest : left);
+        assert_int_equal(map->cache[left - 1] != NULL, begins);
+        host_heap_assert_sound(host, "a request that a short hole serves");
+        host_heap_delete(host);
+    }
+}
+
+static void the_bump_region_serves_as_long_as_two_granules_are_left(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    struct boundary_map *map = state_of(heap_in(host));
+    alloc_granules(host, 2);
+    while (map->bump_granules > 9)
+        alloc_granules(host, 2);
+    uint32_t left = map->bump_granules;
+    uint8_t *bump = map_address_of(heap_in(host), map->bump);
+    assert_int_equal(left % 2, 0);
+    assert_null(tested_strategy->quick_alloc(heap_in(host), (left - 1) * MAP_GRANULE_BYTES));
+    assert_ptr_equal(tested_strategy->quick_alloc(heap_in(host), (left - 2) * MAP_GRANULE_BYTES),
+                     bump + 2 * MAP_GRANULE_BYTES);
+    assert_int_equal(map->bump_granules, 2);
+    assert_null(tested_strategy->quick_alloc(heap_in(host), 8));
+    host_heap_assert_sound(host, "the last of a bump region");
+    host_heap_delete(host);
+}
+
+/* --- the cache, to the block ------------------------------------------------------------------------ */
+
+/* Fills the cache with blocks of that length, which are not from a bump region. */
+static void fill_cache(struct host_heap *host, uint32_t granules)
+{
+    void *blocks[CACHE_BLOCKS_MAX + 2];
+    uint32_t count = (uint32_t)cache_room(state_of(heap_in(host)));
+    for (uint32_t i = 0; i < count; i++)
+        assert_non_null(blocks[i] = alloc_granules(host, granules));
+    for (uint32_t i = 0; i < count && cache_room(state_of(heap_in(host))) > 0; i++)
+        give_back(host, blocks[i]);
+    assert_int_equal(cache_room(state_of(heap_in(host))), 0);
+}
+
+static void a_full_cache_takes_the_first_block_of_its_length_in_exchange(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+    struct boundary_map *map = state_of(heap_in(host));
+    void *lonely = walled(host, 25), *second = walled(host, 25);
+    fill_cache(host, 40);
+    uint32_t count = cached(host);
+    assert_true(map->cap >= EXCHANGE_CAP);
+    give_back(host, lonely);
+    assert_ptr_equal(map->cache[24], lonely);
+    assert_int_equal(cached(host), count);
+    assert_int_equal(cache_room(map), 0);
+    host_heap_assert_sound(host, "an exchange");
+    give_back(host, second);
+    assert_ptr_equal(map->cache[24], lonely);
+    assert_null(((struct cached *)lonely)->next);
+    assert_true(map_get(heap_in(host), map_granule_of(heap_in(host), second) + 1));
+    host_heap_assert_sound(host, "a free that makes a hole");
+    host_heap_delete(host);
+}
+
+static void a_narrow_cache_exchanges_nothing(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    struct boundary_map *map = state_of(heap_in(host));
+    void *lonely = walled(host, 25);
+    fill_cache(host, 40);
+    assert_true(map->cap < EXCHANGE_CAP);
+    give_back(host, lonely);
+    assert_null(map->cache[24]);
+    assert_true(map_get(heap_in(host), map_granule_of(heap_in(host), lonely) + 1));
+    host_heap_assert_sound(host, "a free that makes a hole");
+    host_heap_delete(host);
+}
+
+static void which_lengths_are_cached_depends_on_the_cap(void **state)
+{
+    static const struct {
+        uint32_t map_bytes, granules;
+        bool cached;
+    } rows[] = {
+        {MAP_BYTES, 64, true}, {MAP_BYTES, 65, false}, {MAP_BYTES, 512, false},
+        {LARGE_MAP_BYTES, 65, true}, {LARGE_MAP_BYTES, 512, true}, {LARGE_MAP_BYTES, 513, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct host_heap *host = host_heap_new(tested_strategy, rows[i].map_bytes);
+        void *block = walled(host, rows[i].granules);
+        uint32_t before = cached(host);
+        give_back(host, block);
+        assert_int_equal(cached(host), before + rows[i].cached);
+        host_heap_assert_sound(host, "a free");
+        if (rows[i].cached)
+            assert_ptr_equal(tested_strategy->quick_alloc(heap_in(host), rows[i].granules * 8),
+                             block);
+        host_heap_delete(host);
+    }
+}
+
+static void a_long_request_leaves_the_cache_alone_if_it_finds_a_hole(void **state)
+{
+    (void)state;
+    struct host_heap *host = heap_with_cached_blocks();
+    assert_non_null(alloc(host, 5000));
+    assert_int_equal(cached(host), BLOCKS);
+    assert_non_null(tested_strategy->alloc(heap_in(host), 100, 4096));
+    assert_int_equal(cached(host), BLOCKS);
+    host_heap_delete(host);
+}
+
+/* Returns: the longest hole's granules. */
+static uint32_t longest(struct host_heap *host)
+{
+    struct check_seen seen = {0};
+    assert_null(check_map(heap_in(host), &seen));
+    return seen.longest;
+}
+
+/*
+ * A request of 4 KiB and 8 bytes takes two bins' worth from the longest hole, and has to evict two
+ * blocks. Where J has just 8 bytes to spare, one that evicts a single block breaks it the second
+ * time: the longest hole is so long that its bins are 4 KiB apart, and ends just above one.
+ */
+static void requests_of_a_little_more_than_4_kib_keep_j(void **state)
+{
+    enum { PAGES = 40, CACHED = PAGES - CACHE_SPARED_PAGES, GRANULES = 40 };
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    struct boundary_map *map = state_of(heap_in(host));
+    void *blocks[CACHED];
+    for (uint32_t i = 0; i < CACHED; i++)
+        blocks[i] = alloc_granules(host, GRANULES);
+    alloc_granules(host, longest(host) - PAGES * PAGE_GRANULES - 1);
+    assert_int_equal(map->cap, CACHED);
+    for (uint32_t i = 0; i < CACHED; i++)
+        give_back(host, blocks[i]);
+    assert_int_equal(cache_room(map), 0);
+    assert_non_null(alloc(host, 4096));
+    assert_int_equal(cache_room(map), -CACHE_LEEWAY); /* it has shrunk by a page: J has 8 bytes */
+    assert_int_equal(longest(host), (PAGES - 1) * PAGE_GRANULES + 1);
+    assert_int_equal(cached(host), CACHED);
+    for (uint32_t i = 1; i < 10; i++) { /* then what was evicted is long enough */
+        assert_non_null(alloc(host, 4096 + 8));
+        host_heap_assert_sound(host, "a request of a little more than 4 KiB");
+        assert_true(cache_room(map) >= -CACHE_LEEWAY);
+        assert_int_equal(longest(host), (PAGES - 1 - i) * PAGE_GRANULES + 1 - i);
+    }
+    host_heap_delete(host);
+}
+
+/* --- the walk -------------------------------------------------------------------------------------------- */
+
+struct seen {
+    uint32_t count[HEAP_BLOCK_META + 1];
+    uint32_t bytes[HEAP_BLOCK_META + 1];
+    uint32_t payload_bytes;
+};
+
+static void see(void *context, const struct heap_block *block)
+{
+    struct seen *seen = context;
+    seen->count[block->state]++;
+    seen->bytes[block->state] += block->bytes;
+    seen->payload_bytes += block->payload_bytes;
+    assert_int_equal(block->payload != NULL, block->state == HEAP_BLOCK_LIVE);
+}
+
+static struct seen walk(const struct heap *heap)
+{
+    struct seen seen = {0};
+    tested_strategy->walk(heap, see, &seen);
+    return seen;
+}
+
+static void as_many_blocks_are_shown_as_cached_as_ever_are(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+    assert_int_equal(state_of(heap_in(host))->cap, CACHE_BLOCKS_MAX);
+    fill_cache(host, 40);
+    assert_int_equal(cached(host), CACHE_BLOCKS_MAX);
+    struct seen seen = walk(heap_in(host));
+    assert_int_equal(seen.count[HEAP_BLOCK_CACHED], CACHE_BLOCKS_MAX);
+    assert_int_equal(seen.bytes[HEAP_BLOCK_CACHED], CACHE_BLOCKS_MAX * 40 * MAP_GRANULE_BYTES);
+    assert_int_equal(seen.count[HEAP_BLOCK_LIVE], 0);
+    host_heap_delete(host);
+}
+
+static void a_block_of_4_kib_is_shown_as_cached(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+    give_back(host, alloc(host, 4096));
+    struct seen seen = walk(heap_in(host));
+    assert_int_equal(seen.count[HEAP_BLOCK_CACHED], 1);
+    assert_int_equal(seen.bytes[HEAP_BLOCK_CACHED], 4096);
+    host_heap_delete(host);
+}
+
 /* --- mutants ---------------------------------------------------------------------------------------- */
 
 /*
@@ -477,6 +773,75 @@ static void open_hole_is_live(struct rig *rig)
     rig->map->holes.open = rig->block[2];
 }
 
+static void room_too_small(struct rig *rig)
+{
+    rig->map->room--;
+}
+
+static void cached_in_list_0(struct rig *rig)
+{
+    rig->map->cache[0] = (struct cached *)rig->block[2];
+}
+
+/* Up to the arena's last word, past the fence, whose bits are gone. */
+static void hole_over_the_fence(struct rig *rig)
+{
+    uint32_t end = map_end(rig->heap) + FENCE_GRANULES;
+    uint32_t last = end - 1;
+    while (!map_get(rig->heap, --last))
+        ;
+    /* last now is the fence's first bit; the hole before it is the longest */
+    map_clear(rig->heap, last);
+    while (!map_get(rig->heap, --last))
+        ;
+    map_clear(rig->heap, last);
+    while (!map_get(rig->heap, --last))
+        ;
+    uint32_t granule = last - 1;
+    map_set(rig->heap, end - 1);
+    hole_write_length(rig->heap, granule, end - granule);
+}
+
+static void last_bit_of_a_hole_of_three_lost(struct rig *rig)
+{
+    uint8_t *blocks[3];
+    for (uint32_t i = 0; i < 3; i++)
+        blocks[i] = alloc(rig->host, 3 * MAP_GRANULE_BYTES);
+    rig->block[0] = blocks[1];
+    make_hole(rig, 0);
+    settle(rig->map);
+    assert_int_equal(hole_of_block(rig, 0)->granules, 3);
+    assert_null(tested_strategy->check(rig->heap));
+    map_clear(rig->heap, granule_of_block(rig, 0) + 2);
+}
+
+/* Two blocks of one, the first of 32 granules, but with a mark as a longer one has. */
+static void long_mark_of_a_short_block(struct rig *rig)
+{
+    uint32_t granule = granule_of_block(rig, 2);
+    uint32_t granules = map_live_granules(rig->heap, granule);
+    map_erase_length(rig->heap, granule, granules);
+    map_set(rig->heap, granule + SHORT_GRANULES);
+    map_write_length(rig->heap, granule + SHORT_GRANULES, granules - SHORT_GRANULES);
+    assert_null(tested_strategy->check(rig->heap));
+    uint64_t words = map_load_two_words(rig->heap, granule);
+    map_store_two_words(rig->heap, granule, words | map_long_code(granule, SHORT_GRANULES));
+}
+
+/* Nothing that is set stops who looks for the block's end. */
+static void last_length_beyond_all_memory(struct rig *rig)
+{
+    uint32_t granule = granule_of_block(rig, 2);
+    uint32_t end = map_end(rig->heap) + FENCE_GRANULES;
+    for (uint32_t bit = granule + 1; bit < end; bit++)
+        map_clear(rig->heap, bit);
+    memset(rig->heap->region.arena, 0, rig->heap->region.arena_bytes);
+    rig->map->bump_granules = 0;
+    uint64_t words = map_load_two_words(rig->heap, granule);
+    map_store_two_words(rig->heap, granule,
+                        words | map_long_code(granule, (1U << LENGTH_BITS) - 1));
+}
+
 /* Takes the longest hole without a look at what is cached. */
 static void longest_hole_gone(struct rig *rig)
 {
@@ -506,7 +871,9 @@ static const struct mutant {
     {"I1", bump_region_elsewhere}, {"I8", cap_too_large},
     {"I8", cap_too_large_beside_an_open_hole}, {"I4", open_hole_forgotten},
     {"I4", open_hole_in_a_bin}, {"I4", open_hole_is_live},
-    {"J", longest_hole_gone},
+    {"J", longest_hole_gone}, {"I6", room_too_small}, {"I6", cached_in_list_0},
+    {"I2", hole_over_the_fence}, {"I2", last_bit_of_a_hole_of_three_lost},
+    {"I1", long_mark_of_a_short_block}, {"I1", last_length_beyond_all_memory},
 };
 
 static void mutants_of_every_invariant_are_named(void **state)
@@ -518,6 +885,38 @@ static void mutants_of_every_invariant_are_named(void **state)
         assert_label(tested_strategy->check(rig.heap), mutants[i].label);
         host_heap_delete(rig.host);
     }
+}
+
+/* The kinds of blocks in the rig, and what they have together. */
+static void a_walk_shows_each_block_as_what_it_is(void **state)
+{
+    (void)state;
+    struct rig rig = rig_new();
+    struct seen seen = walk(rig.heap);
+    assert_int_equal(seen.count[HEAP_BLOCK_META], 2);
+    assert_int_equal(seen.bytes[HEAP_BLOCK_META], MAP_BYTES + 8 + 16);
+    assert_int_equal(seen.count[HEAP_BLOCK_FREE], 3);
+    assert_int_equal(seen.count[HEAP_BLOCK_CACHED], 2);
+    assert_int_equal(seen.bytes[HEAP_BLOCK_CACHED],
+                     BLOCK_BYTES + rig.map->bump_granules * MAP_GRANULE_BYTES);
+    assert_int_equal(seen.count[HEAP_BLOCK_LIVE], BLOCKS - 2);
+    assert_int_equal(seen.payload_bytes, seen.bytes[HEAP_BLOCK_LIVE]);
+    host_heap_delete(rig.host);
+}
+
+static void a_walk_ends_though_a_cache_list_goes_round(void **state)
+{
+    (void)state;
+    struct rig rig = rig_new();
+    alloc(rig.host, BLOCK_BYTES);
+    void *live = alloc(rig.host, BLOCK_BYTES);
+    struct cached *block = alloc(rig.host, BLOCK_BYTES);
+    give_back(rig.host, block);
+    block->next = block;
+    struct seen seen = walk(rig.heap);
+    assert_true(seen.count[HEAP_BLOCK_LIVE] > BLOCKS - 2);
+    assert_non_null(live);
+    host_heap_delete(rig.host);
 }
 
 /* On a heap so small that nothing is cached: a freed block is a hole at once. */
@@ -551,6 +950,19 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_order_of_requests_breaks_j),
     cmocka_unit_test(a_block_grows_into_the_hole_behind_it),
     cmocka_unit_test(mutants_of_every_invariant_are_named),
+    cmocka_unit_test(the_shortest_hole_that_is_long_enough_is_taken),
+    cmocka_unit_test(a_long_hole_is_cut_for_a_bump_region_if_enough_is_left),
+    cmocka_unit_test(a_short_hole_becomes_the_bump_region_if_it_leaves_more_than_the_old_one),
+    cmocka_unit_test(the_bump_region_serves_as_long_as_two_granules_are_left),
+    cmocka_unit_test(a_full_cache_takes_the_first_block_of_its_length_in_exchange),
+    cmocka_unit_test(a_narrow_cache_exchanges_nothing),
+    cmocka_unit_test(which_lengths_are_cached_depends_on_the_cap),
+    cmocka_unit_test(a_long_request_leaves_the_cache_alone_if_it_finds_a_hole),
+    cmocka_unit_test(requests_of_a_little_more_than_4_kib_keep_j),
+    cmocka_unit_test(as_many_blocks_are_shown_as_cached_as_ever_are),
+    cmocka_unit_test(a_block_of_4_kib_is_shown_as_cached),
+    cmocka_unit_test(a_walk_shows_each_block_as_what_it_is),
+    cmocka_unit_test(a_walk_ends_though_a_cache_list_goes_round),
 };
 
 const struct cases boundary_map_cases = {tests, sizeof(tests) / sizeof(tests[0])};

@@ -87,7 +87,8 @@ class Ledger:
         self._new = 0
         self._tests = _hash(sorted([*(ROOT / "tests").glob("*.[ch]"),
                                     *(ROOT / "tests" / "exhaustive").glob("*.[ch]"),
-                                    *(ROOT / "kernel").glob("heap_tests.c")]))
+                                    *(ROOT / "tests" / "locking").glob("*.[ch]"),
+                                    *(ROOT / "kernel").glob("*_tests.c")]))
 
     @staticmethod
     def _place(mutant: Mutant) -> str:
@@ -133,7 +134,8 @@ def _row(name: str, verdicts: Sequence[Verdict], of: int,
             str(explained), str(len(alive) - explained)]
 
 
-_WITNESSES = (("strategy", "heap", "oracle"), ("exhaustive",), ("host",))
+_WITNESSES = (("strategy", "heap", "oracle", "front", "lock", "magazine"), ("exhaustive",),
+              ("host",))
 HEADINGS = ("file", "changes", "tried", "mutants", "killed", "share", "cases", "sequences",
             "self-tests", "explained", "open")
 

@@ -2,6 +2,7 @@
 """mutate: which changes are found in a source, what is kept, and what is said of survivors."""
 
 import importlib.util
+import re
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -77,17 +78,31 @@ class Samples(unittest.TestCase):
         self.assertLess(set(small), set(large))
 
     def test_a_header_is_tried_with_every_strategy_that_includes_it(self) -> None:
-        found = {one.file: [name for name, _ in one.owners] for one in
+        found = {one.file: [owner.strategy for owner in one.owners] for one in
                  mutate.subjects(["bitmap", "tlsf", "half-fit", "best-fit"])}
         self.assertEqual(found["mm/byte_map.h"], ["bitmap", "best-fit"])
         self.assertEqual(found["mm/tagged_block.h"], ["tlsf", "half-fit"])
         self.assertNotIn("mm/heap_strategy.h", found)
 
     def test_the_front_door_and_the_check_can_be_asked_for(self) -> None:
-        for name, file in (("heap", "mm/heap.c"), ("heap_check", "mm/heap_check.c")):
-            (subject, *_) = mutate.subjects([name])
-            self.assertEqual(subject.file, file)
-            self.assertTrue(mutate.chosen(subject, 3, 1))
+        for name, file in (("heap", "mm/heap.c"), ("fences", "mm/quarantine.h"),
+                           ("locks", "mm/lock.h"), ("heap_check", "mm/heap_check.c")):
+            found = {one.file: one for one in mutate.subjects([name])}
+            self.assertTrue(mutate.chosen(found[file], 3, 1))
+
+    def test_every_file_of_the_heap_belongs_to_something(self) -> None:
+        names = {path.stem for path in (ROOT / "mm").glob("*.c")} - {"heap", "heap_check"}
+        found = {one.file for one in mutate.subjects([*names, *mutate.PARTS])}
+        with_functions = {f"mm/{path.name}" for path in (ROOT / "mm").glob("*.[ch]")
+                          if re.search(r"^\{", path.read_text("utf-8"), re.MULTILINE)}
+        self.assertEqual(with_functions - found, {"mm/heap_step.h"})  # which only counts steps
+
+    def test_a_mutant_is_compared_in_every_program_whose_code_may_show_it(self) -> None:
+        (magazines, *_) = (one for one in mutate.subjects(["locks"]) if one.file == "mm/depot.h")
+        (strategy, *_) = mutate.subjects(["tlsf"])
+        self.assertEqual(magazines.owners[0].programs,
+                         ("tests/locking/magazine-test", "arch/host/host-bitmap-percpu"))
+        self.assertEqual(strategy.owners[0].programs, ("arch/host/host-tlsf",))
 
 
 def a_mutant(file: str = "mm/bitmap.c") -> Mutant:

@@ -365,6 +365,10 @@ static void a_full_cache_takes_the_first_block_of_its_length_in_exchange(void **
     struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
     struct boundary_map *map = state_of(heap_in(host));
     void *lonely = walled(host, 25), *second = walled(host, 25);
+    alloc_granules(host, 2);
+    void *third = alloc_granules(host, 25), *beside = alloc_granules(host, 25);
+    alloc_granules(host, 2);
+    void *longest_cached = walled(host, CACHE_LISTS), *too_long = walled(host, CACHE_LISTS + 1);
     fill_cache(host, 40);
     uint32_t count = cached(host);
     assert_true(map->cap >= EXCHANGE_CAP);
@@ -378,6 +382,15 @@ static void a_full_cache_takes_the_first_block_of_its_length_in_exchange(void **
     assert_null(((struct cached *)lonely)->next);
     assert_true(map_get(heap_in(host), map_granule_of(heap_in(host), second) + 1));
     host_heap_assert_sound(host, "a free that makes a hole");
+    make_hole_of(host, beside);
+    give_back(host, third);
+    assert_ptr_equal(map->cache[24], lonely);
+    host_heap_assert_sound(host, "a free that merges");
+    give_back(host, too_long);
+    assert_int_equal(cache_room(map), 0);
+    give_back(host, longest_cached);
+    assert_ptr_equal(map->cache[CACHE_LISTS - 1], longest_cached);
+    host_heap_assert_sound(host, "an exchange for 4 KiB");
     host_heap_delete(host);
 }
 
@@ -468,6 +481,210 @@ static void requests_of_a_little_more_than_4_kib_keep_j(void **state)
         assert_true(cache_room(map) >= -CACHE_LEEWAY);
         assert_int_equal(longest(host), (PAGES - 1 - i) * PAGE_GRANULES + 1 - i);
     }
+    host_heap_delete(host);
+}
+
+static void lists_lose_a_block_in_turn(void **state)
+{
+    static const uint32_t lists[] = {2, 11, 12, 31, 32, 63, 64, 300, 511};
+    enum { LISTS = sizeof(lists) / sizeof(lists[0]) };
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    struct boundary_map *map = state_of(heap_in(host));
+    for (uint32_t i = 0; i < LISTS; i++)
+        list_filled(&map->cache_filled, lists[i]);
+    for (uint32_t i = 0; i < 3 * LISTS; i++)
+        assert_int_equal(cache_victim(map), lists[i % LISTS]);
+    map->next_victim = 12;
+    assert_int_equal(cache_victim(map), 12);
+    assert_int_equal(map->next_victim, 13);
+    host_heap_delete(host);
+}
+
+static void no_more_is_evicted_than_the_length_of_a_request_asks_for(void **state)
+{
+    static const struct {
+        uint32_t granules, evicted;
+    } rows[] = {{1, 1}, {512, 1}, {513, 2}, {1024, 2}, {1025, 3}, {1U << 20, 6}, {UINT32_MAX, 6}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+        struct boundary_map *map = state_of(heap_in(host));
+        fill_cache(host, 40);
+        uint32_t before = cached(host);
+        map->cap -= 7; /* as if the longest hole had lost 7 pages: one is let be */
+        map->room -= 7;
+        cache_drain(heap_in(host), rows[i].granules);
+        assert_int_equal(cached(host) + 7, before + 7 - rows[i].evicted);
+        host_heap_delete(host);
+    }
+}
+
+static void a_near_fit_is_up_to_an_eighth_longer(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    struct boundary_map *map = state_of(heap_in(host));
+    for (uint32_t bin = 0; bin < CACHE_LISTS; bin++)
+        for (uint32_t more = 0; more < 40 && bin + more < CACHE_LISTS; more++) {
+            uint32_t most = bin / NEAR_STEP + 1;
+            most = most < 31 - bin % 8 ? most : 31 - bin % 8; /* one word is looked at */
+            bool near = bin >= NEAR_STEP && more <= most;
+            memset(&map->cache_filled, 0, sizeof(map->cache_filled));
+            list_filled(&map->cache_filled, bin + more);
+            assert_int_equal(cache_near(map, bin), near ? bin + more : NO_BIN);
+        }
+    memset(&map->cache_filled, 0, sizeof(map->cache_filled));
+    list_filled(&map->cache_filled, 41);
+    list_filled(&map->cache_filled, 42);
+    assert_int_equal(cache_near(map, 40), 41);
+    host_heap_delete(host);
+}
+
+static void a_bump_region_begins_for_short_requests_while_there_is_room(void **state)
+{
+    (void)state;
+    for (uint32_t granules = 30; granules < 34; granules++) {
+        struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+        alloc_granules(host, granules);
+        assert_int_equal(state_of(heap_in(host))->bump_granules,
+                         granules < SHORT_GRANULES ? BUMP_GRANULES - granules : 0);
+        host_heap_delete(host);
+    }
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    fill_cache(host, 40);
+    alloc_granules(host, 10);
+    assert_int_equal(state_of(heap_in(host))->bump_granules, 0);
+    host_heap_assert_sound(host, "a short request with a full cache");
+    host_heap_delete(host);
+}
+
+/* --- long holes ---------------------------------------------------------------------------------------------- */
+
+static void two_long_lengths_share_a_bin_iff_their_bins_are_the_same(void **state)
+{
+    (void)state;
+    for (uint32_t longer = EXACT_BINS + 1; longer < 5000; longer++)
+        for (uint32_t less = 0; less < 200 && longer - less > EXACT_BINS; less++)
+            assert_int_equal(bin_is_shared(longer - less, longer),
+                             bin_of(longer - less) == bin_of(longer));
+    assert_true(bin_is_shared((1U << 22) + 1, (1U << 22) + (1U << 17)));
+    assert_false(bin_is_shared(1U << 22, (1U << 22) + 1));
+}
+
+/* Holes of one long bin, 1025 to 1056 granules: the last that was made is looked at first. */
+static void of_eight_holes_of_a_long_bin_the_shortest_is_taken(void **state)
+{
+    enum { HOLES = 10 };
+    static const uint32_t granules[HOLES] = {1030, 1032, 1050, 1041, 1049, 1040,
+                                             1048, 1047, 1046, 1045};
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    void *holes[HOLES];
+    for (uint32_t i = 0; i < HOLES; i++)
+        holes[i] = walled(host, granules[i]);
+    for (uint32_t i = 0; i < HOLES; i++)
+        make_hole_of(host, holes[i]);
+    const struct holes *all = &state_of(heap_in(host))->holes;
+    static const struct {
+        uint32_t wanted, found;
+    } rows[] = {{1026, 5}, {1040, 5}, {1041, 3}, {1042, 9}, {1047, 7}, {1049, 4}, {1050, 2}};
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_ptr_equal(hole_find(all, rows[i].wanted), holes[rows[i].found]);
+    uint32_t bin = bin_of(granules[0]);
+    assert_ptr_equal(bin_best(all, bin, 1026, 8), holes[5]);
+    assert_ptr_equal(bin_best(all, bin, 1026, 9), holes[1]);
+    assert_ptr_equal(bin_best(all, bin, 1026, 10), holes[0]);
+    assert_null(bin_best(all, bin, 1026, 0));
+    assert_null(bin_best(all, bin, 1051, UINT32_MAX));
+    assert_ptr_equal(hole_find(all, 1051), all->bins[list_from(&all->filled, bin + 1)]);
+    host_heap_assert_sound(host, "ten holes of a bin");
+    host_heap_delete(host);
+}
+
+static void a_hole_beyond_the_first_eight_is_found_if_no_other_serves(void **state)
+{
+    enum { HOLES = 9 };
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    void *holes[HOLES];
+    for (uint32_t i = 0; i < HOLES; i++)
+        holes[i] = walled(host, 1050 - i);
+    while (longest(host) > 1040)
+        alloc_granules(host, longest(host) > 1600 ? 1057 : longest(host) - 1000);
+    for (uint32_t i = 0; i < HOLES; i++)
+        make_hole_of(host, holes[i]);
+    assert_ptr_equal(alloc_granules(host, 1050), holes[0]);
+    assert_null(alloc_granules(host, 1050));
+    host_heap_assert_sound(host, "the ninth hole of a bin");
+    host_heap_delete(host);
+}
+
+/* --- alignments and sizes -------------------------------------------------------------------------- */
+
+static void a_gap_before_an_aligned_block_has_room_for_a_hole(void **state)
+{
+    (void)state;
+    for (uint32_t align = 16; align <= 4096; align *= 2)
+        for (uintptr_t place = 0x10000000; place < 0x10001000; place += 8) {
+            uint32_t gap = aligned_gap((const struct hole *)place, align) * 8;
+            assert_int_equal((place + gap) % align, 0);
+            assert_int_not_equal(gap, 8);
+            assert_true(gap < align || (gap == align + 8 && align - place % align == 8));
+        }
+}
+
+/* A hole with just so many granules behind the gap serves; one with a granule less does not. */
+static void an_aligned_request_takes_a_hole_that_just_holds_it(void **state)
+{
+    (void)state;
+    for (uint32_t less = 0; less < 2; less++) {
+        struct host_heap *host = host_heap_new(tested_strategy, 64);
+        uint8_t *first = alloc(host, 16);
+        uint32_t gap = aligned_gap((const struct hole *)(first + 16), 256);
+        uint8_t *block = alloc_granules(host, gap + 40 - less);
+        while (alloc(host, 8) != NULL)
+            ;
+        give_back(host, block);
+        uint8_t *got = tested_strategy->alloc(heap_in(host), 40 * 8, 256);
+        assert_ptr_equal(got, less ? NULL : block + gap * 8);
+        host_heap_assert_sound(host, "an aligned request");
+        if (!less)
+            assert_ptr_equal(alloc_granules(host, gap), block);
+        assert_null(tested_strategy->alloc(heap_in(host), 40 * 8, 256));
+        host_heap_delete(host);
+    }
+}
+
+static void a_block_is_cut_where_a_hole_has_room(void **state)
+{
+    (void)state;
+    for (uint32_t granules = 3; granules < 80; granules++)
+        for (uint32_t less = 0; less < 4 && less + 2 <= granules; less++) {
+            struct host_heap *host = host_heap_new(tested_strategy, 64);
+            uint8_t *block = alloc_granules(host, granules);
+            alloc_granules(host, 2);
+            assert_true(tested_strategy->resize(heap_in(host), block, (granules - less) * 8));
+            assert_int_equal(tested_strategy->usable(heap_in(host), block),
+                             (granules - (less < 2 ? 0 : less)) * 8);
+            host_heap_assert_sound(host, "a block that shrinks");
+            host_heap_delete(host);
+        }
+}
+
+static void nothing_is_as_large_as_the_arena(void **state)
+{
+    (void)state;
+    struct host_heap *host = heap_with_cached_blocks();
+    uint32_t arena_bytes = heap_in(host)->region.arena_bytes;
+    void *block = alloc(host, BLOCK_BYTES);
+    for (uint32_t more = 0; more < 3; more++) {
+        assert_null(alloc(host, arena_bytes + more));
+        assert_null(tested_strategy->alloc(heap_in(host), arena_bytes + more, 64));
+        assert_null(tested_strategy->alloc(heap_in(host), 8, arena_bytes << (1 + more)));
+        assert_false(tested_strategy->resize(heap_in(host), block, arena_bytes + more));
+    }
+    host_heap_assert_sound(host, "requests that are too large");
     host_heap_delete(host);
 }
 
@@ -842,14 +1059,91 @@ static void last_length_beyond_all_memory(struct rig *rig)
                         words | map_long_code(granule, (1U << LENGTH_BITS) - 1));
 }
 
+/* Two granules at least, or none. */
+static void bump_region_too_short(struct rig *rig)
+{
+    rig->map->bump_granules = 1;
+}
+
+static uint32_t first_long_bin(const struct rig *rig)
+{
+    uint32_t bin = EXACT_BINS;
+    while (rig->map->holes.bins[bin] == NULL)
+        bin++;
+    return bin;
+}
+
+/* A bump region of that many granules, none of which is taken yet. */
+static void begin_bump_region(struct rig *rig, uint32_t granules)
+{
+    uint32_t bin = first_long_bin(rig);
+    uint32_t granule = map_granule_of(rig->heap, rig->map->holes.bins[bin]);
+    bump_begin(rig->heap, granule, cut_long(rig->heap, bin, granules));
+}
+
+static void bump_region_above_4_kib(struct rig *rig)
+{
+    use_up_bump_region(rig->host);
+    begin_bump_region(rig, BUMP_GRANULES);
+    assert_null(tested_strategy->check(rig->heap));
+    uint32_t granule = map_granule_of(rig->heap, rig->map->holes.bins[first_long_bin(rig)]);
+    assert_int_equal(granule, rig->map->bump + BUMP_GRANULES); /* it lies behind */
+    cut_long(rig->heap, first_long_bin(rig), MIN_GRANULES);
+    map_clear(rig->heap, granule);
+    rig->map->bump_granules += MIN_GRANULES;
+}
+
+/* Where a hole ends and a live block begins two bits stand together, as at a hole's start. */
+static void open_hole_is_the_end_of_another(struct rig *rig)
+{
+    uint32_t end = granule_of_block(rig, 3) + hole_of_block(rig, 3)->granules;
+    make_hole(rig, 0);
+    memset(map_address_of(rig->heap, end), 0, MAP_GRANULE_BYTES);
+    rig->map->holes.open = map_address_of(rig->heap, end - 1);
+}
+
+static void hole_in_bin_0_as_well(struct rig *rig)
+{
+    rig->map->holes.bins[0] = hole_of_block(rig, 3);
+    list_filled(&rig->map->holes.filled, 0);
+}
+
+static void bit_of_bin_0_invented(struct rig *rig)
+{
+    list_filled(&rig->map->holes.filled, 0);
+}
+
+static void top_bit_0_invented(struct rig *rig)
+{
+    bit_set(&rig->map->holes.filled.top, 0);
+}
+
+static void bit_of_cache_list_0_invented(struct rig *rig)
+{
+    list_filled(&rig->map->cache_filled, 0);
+}
+
+static void bit_of_the_last_cache_list_invented(struct rig *rig)
+{
+    list_filled(&rig->map->cache_filled, CACHE_LISTS);
+}
+
+static void cache_top_bit_0_lost(struct rig *rig)
+{
+    bit_clear(&rig->map->cache_filled.top, 0);
+}
+
+static void cached_at_no_granule(struct rig *rig)
+{
+    memset(rig->block[1], 0, MAP_GRANULE_BYTES);
+    rig->map->cache[BLOCK_BYTES / 8 - 1] = (struct cached *)((uint8_t *)rig->block[1] + 4);
+}
+
 /* Takes the longest hole without a look at what is cached. */
 static void longest_hole_gone(struct rig *rig)
 {
-    struct holes *holes = &rig->map->holes;
-    uint32_t bin = EXACT_BINS;
-    while (holes->bins[bin] == NULL)
-        bin++;
-    struct hole *hole = holes->bins[bin];
+    uint32_t bin = first_long_bin(rig);
+    struct hole *hole = rig->map->holes.bins[bin];
     uint32_t granule = map_granule_of(rig->heap, hole);
     map_write_length(rig->heap, granule, cut_long(rig->heap, bin, hole->granules));
 }
@@ -874,6 +1168,11 @@ static const struct mutant {
     {"J", longest_hole_gone}, {"I6", room_too_small}, {"I6", cached_in_list_0},
     {"I2", hole_over_the_fence}, {"I2", last_bit_of_a_hole_of_three_lost},
     {"I1", long_mark_of_a_short_block}, {"I1", last_length_beyond_all_memory},
+    {"I7", bump_region_too_short}, {"I7", bump_region_above_4_kib},
+    {"I4", open_hole_is_the_end_of_another}, {"I4", hole_in_bin_0_as_well},
+    {"I5", bit_of_bin_0_invented}, {"I5", top_bit_0_invented},
+    {"I6", bit_of_cache_list_0_invented}, {"I6", bit_of_the_last_cache_list_invented},
+    {"I6", cache_top_bit_0_lost}, {"I6", cached_at_no_granule},
 };
 
 static void mutants_of_every_invariant_are_named(void **state)
@@ -959,6 +1258,17 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(which_lengths_are_cached_depends_on_the_cap),
     cmocka_unit_test(a_long_request_leaves_the_cache_alone_if_it_finds_a_hole),
     cmocka_unit_test(requests_of_a_little_more_than_4_kib_keep_j),
+    cmocka_unit_test(lists_lose_a_block_in_turn),
+    cmocka_unit_test(no_more_is_evicted_than_the_length_of_a_request_asks_for),
+    cmocka_unit_test(a_near_fit_is_up_to_an_eighth_longer),
+    cmocka_unit_test(a_bump_region_begins_for_short_requests_while_there_is_room),
+    cmocka_unit_test(two_long_lengths_share_a_bin_iff_their_bins_are_the_same),
+    cmocka_unit_test(of_eight_holes_of_a_long_bin_the_shortest_is_taken),
+    cmocka_unit_test(a_hole_beyond_the_first_eight_is_found_if_no_other_serves),
+    cmocka_unit_test(a_gap_before_an_aligned_block_has_room_for_a_hole),
+    cmocka_unit_test(an_aligned_request_takes_a_hole_that_just_holds_it),
+    cmocka_unit_test(a_block_is_cut_where_a_hole_has_room),
+    cmocka_unit_test(nothing_is_as_large_as_the_arena),
     cmocka_unit_test(as_many_blocks_are_shown_as_cached_as_ever_are),
     cmocka_unit_test(a_block_of_4_kib_is_shown_as_cached),
     cmocka_unit_test(a_walk_shows_each_block_as_what_it_is),

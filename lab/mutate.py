@@ -179,6 +179,9 @@ PARTS: dict[str, tuple[Subject, ...]] = {
 }
 """What is no strategy, and can be asked for all the same."""
 
+_FRONT_DOOR = frozenset(subject.file for name, of_part in PARTS.items() for subject in of_part
+                        if name != "heap_check")
+
 
 def subjects(names: Sequence[str]) -> list[Subject]:
     """Each file of these strategies and parts, a shared one with all of them."""
@@ -278,7 +281,7 @@ def run(names: Sequence[str], sample: Optional[int], seed: int, workers: int,
     reasons = explanations()
     programs = build.Build(1024, hardening="check")
     programs.prepare(needed(names), say)
-    ledger = Ledger(KEPT)
+    ledger = Ledger(KEPT, _FRONT_DOOR)
     verdicts = try_all(names, programs.directory, sample, seed, workers, ledger)
     unexplained = report(verdicts, totals(names), reasons, say)
     if is_update:

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, Iterable, Mapping, Optional, Sequence
+from typing import Callable, Collection, Iterable, Mapping, Optional, Sequence
 
 from lab import ROOT, results
 from lab.errors import InputError
@@ -22,6 +22,8 @@ SAME, NO_CODE, SURVIVES = "same code", "no C", "survives"
 
 _GAP = "A gap: "
 """How the reason begins where a test is missing."""
+
+_FRONT_DOOR_TESTS = ("front_door.h", "front_door_test.c", "fenced_test.c")
 
 _PLACE = re.compile(r"(?ms)^(<!-- mutants -->)\n.*?^(<!-- end of mutants -->)$")
 
@@ -70,14 +72,25 @@ def _hash(paths: Iterable[Path]) -> str:
     return whole.hexdigest()[:16]
 
 
+def _hash_of_tests(of_front_door: bool) -> str:
+    """Of the tests that tell of the front door's files, or of the strategies'."""
+    tests = ROOT / "tests"
+    inside = {path for path in tests.glob("*.[ch]") if path.name in _FRONT_DOOR_TESTS}
+    chosen = inside | {*(tests / "locking").glob("*.[ch]")} if of_front_door else \
+        {*tests.glob("*.[ch]"), *(tests / "exhaustive").glob("*.[ch]")} - inside
+    return _hash(sorted({*chosen, *(ROOT / "kernel").glob("*_tests.c")}))
+
+
 class Ledger:
     """Verdicts kept in a file, each as long as the file that it is about stays the same.
 
-    Who survived does so as long as the tests stay the same, too.
+    Who survived does so as long as the tests stay the same, too; those from inside the front
+    door concern its own files alone.
     """
 
-    def __init__(self, path: Optional[Path]) -> None:
+    def __init__(self, path: Optional[Path], front_door: Collection[str] = ()) -> None:
         self._path = path
+        self._front_door = front_door
         self._verdicts: dict[str, dict[str, str]] = {}
         if path and path.exists():
             try:
@@ -85,10 +98,11 @@ class Ledger:
             except ValueError as error:
                 raise InputError(f"{path} is no list of verdicts: {error}; remove it") from error
         self._new = 0
-        self._tests = _hash(sorted([*(ROOT / "tests").glob("*.[ch]"),
-                                    *(ROOT / "tests" / "exhaustive").glob("*.[ch]"),
-                                    *(ROOT / "tests" / "locking").glob("*.[ch]"),
-                                    *(ROOT / "kernel").glob("*_tests.c")]))
+        self._tests = {of_front_door: _hash_of_tests(of_front_door)
+                       for of_front_door in (False, True)}
+
+    def _tests_of(self, mutant: Mutant) -> str:
+        return self._tests[mutant.file in self._front_door]
 
     @staticmethod
     def _place(mutant: Mutant) -> str:
@@ -97,14 +111,15 @@ class Ledger:
     def find(self, mutant: Mutant) -> Optional[Verdict]:
         """What is known of a mutant."""
         known = self._verdicts.get(self._place(mutant))
-        if known is None or known.get("tests", self._tests) != self._tests:
+        tests = self._tests_of(mutant)
+        if known is None or known.get("tests", tests) != tests:
             return None
         values = {name: value for name, value in known.items() if name != "tests"}
         return Verdict(**{**values, "key": mutant.key})
 
     def note(self, mutant: Mutant, verdict: Verdict) -> None:
         """Keep a verdict; written every now and then."""
-        tests = {"tests": self._tests} if verdict.outcome == SURVIVES else {}
+        tests = {"tests": self._tests_of(mutant)} if verdict.outcome == SURVIVES else {}
         self._verdicts[self._place(mutant)] = {**asdict(verdict), **tests}
         self._new += 1
         if self._new % 20 == 0:

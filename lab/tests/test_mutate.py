@@ -137,8 +137,28 @@ class Ledgers(unittest.TestCase):
             ledger = Ledger(None)
             ledger.note(a_mutant(), Verdict("k", "mm/bitmap.c", "constant", outcome))
             self.assertIsNotNone(ledger.find(a_mutant()))
-            ledger._tests = "others"
+            ledger._tests = {False: "others", True: "others"}
             self.assertEqual(ledger.find(a_mutant()) is not None, is_known)
+
+    def test_the_front_door_s_own_tests_concern_its_own_files_alone(self) -> None:
+        root = self.enterContext(temporary_directory())
+        for name, text in (("mm/x.c", "int a = 1;"), ("mm/door.h", "int a = 1;"),
+                           ("tests/cases.c", ""), ("tests/front_door.h", ""),
+                           ("tests/front_door_test.c", ""), ("tests/fenced_test.c", "")):
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).write_text(text)
+        with mock.patch.object(verdicts, "ROOT", root):
+            ledger = Ledger(self.path, ["mm/door.h"])
+            for file in ("mm/x.c", "mm/door.h"):
+                ledger.note(a_mutant(file), Verdict("k", file, "constant", SURVIVES))
+            ledger.write()
+            for test, forgotten in (("tests/fenced_test.c", "mm/door.h"),
+                                    ("tests/cases.c", "mm/x.c")):
+                (root / test).write_text("int more;")
+                again = Ledger(self.path, ["mm/door.h"])
+                self.assertEqual([file for file in ("mm/x.c", "mm/door.h")
+                                  if again.find(a_mutant(file)) is None], [forgotten])
+                (root / test).write_text("")
 
     def test_a_file_that_is_no_list_of_verdicts_is_named(self) -> None:
         self.path.parent.mkdir()

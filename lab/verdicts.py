@@ -25,6 +25,9 @@ _GAP = "A gap: "
 
 _FRONT_DOOR_TESTS = ("front_door.h", "front_door_test.c", "fenced_test.c")
 
+_ROW = re.compile(r"^\| `(\S+)` ((?=\| (\d+) \|).*)$", re.MULTILINE)
+"""Of a table's row: the file, its cells, and of these the number of changes."""
+
 _PLACE = re.compile(r"(?ms)^(<!-- mutants -->)\n.*?^(<!-- end of mutants -->)$")
 
 
@@ -185,10 +188,35 @@ def _by_reason(verdicts: Iterable[Verdict], reasons: Mapping[str, str]) -> dict[
     return groups
 
 
+def _remembered(row: re.Match[str], document: str) -> list[Verdict]:
+    """The verdicts that a row of the document tells of; what was killed has no key there."""
+    file, numbers = row[1], [int(number) for number in re.findall(r"\| (\d+) (?=\|)", row[2])]
+    (_, tried, counted, _, *killed_by, _, _) = numbers
+    alive = re.findall(rf"^- `({re.escape(file)} .*)`$", document, re.MULTILINE)
+    outcomes = [*(kinds[0] for kinds, count in zip(_WITNESSES, killed_by) for _ in range(count)),
+                *[SAME] * (tried - counted)]
+    return [*(Verdict(key, file, "", SURVIVES) for key in alive),
+            *(Verdict("", file, "", outcome) for outcome in outcomes)]
+
+
+def with_remembered(verdicts: Sequence[Verdict], document: str,
+                    totals: Mapping[str, int]) -> list[Verdict]:
+    """The verdicts, and of files of which the document knows more what it tells of them.
+
+    A file that has another number of changes now is another file.
+    """
+    known = {file: [one for one in verdicts if one.file == file] for file in totals}
+    for row in _ROW.finditer(document):
+        remembered = _remembered(row, document)
+        if totals.get(row[1]) == int(row[3]) and len(remembered) > len(known[row[1]]):
+            known[row[1]] = remembered
+    return [one for of_file in known.values() for one in of_file]
+
+
 def placed(document: str, verdicts: Sequence[Verdict], totals: Mapping[str, int],
            reasons: Mapping[str, str]) -> str:
     """The text of a document with tables and survivors in their place."""
-    shown = as_markdown(verdicts, totals, reasons)
+    shown = as_markdown(with_remembered(verdicts, document, totals), totals, reasons)
     text, count = _PLACE.subn(lambda found: f"{found[1]}\n{shown}{found[2]}", document)
     if count != 1:
         raise InputError("the document has no place for the table: '<!-- mutants -->' on a line,"

@@ -200,6 +200,48 @@ class Survivors(unittest.TestCase):
         self.assertIn("**Not explained**\n\n- `b`\n", shown)
 
 
+class Documents(unittest.TestCase):
+    """What is known goes into the document; what only the document knows stays there."""
+
+    TOTALS = {"mm/x.c": 9, "mm/y.h": 7}
+    REASONS = {"mm/x.c f: a -> b": "No difference"}
+
+    def setUp(self) -> None:
+        outcomes = ("strategy-x: t", "exhaustive-x", "exhaustive-x", "host-x", SAME)
+        self.found = [Verdict("mm/x.c f: a -> b", "mm/x.c", "logic", SURVIVES),
+                      Verdict("mm/x.c f: c -> d", "mm/x.c", "logic", SURVIVES),
+                      *(Verdict("k", "mm/x.c", "logic", outcome) for outcome in outcomes)]
+        self.document = self.place("<!-- mutants -->\n<!-- end of mutants -->\n", self.found)
+
+    def place(self, document: str, found: list[Verdict],
+              totals: dict[str, int] = TOTALS) -> str:
+        return verdicts.placed(document, found, totals, self.REASONS)
+
+    def test_a_row_has_what_was_found(self) -> None:
+        self.assertIn("| `mm/x.c` | 9 | 7 | 6 | 4 | 66.7 % | 1 | 2 | 1 | 1 | 1 |", self.document)
+        self.assertIn("**Not explained**\n\n- `mm/x.c f: c -> d`", self.document)
+
+    def test_who_knows_nothing_of_a_file_leaves_its_row(self) -> None:
+        self.assertEqual(self.place(self.document, []), self.document)
+        of_another = Verdict("k", "mm/y.h", "logic", "host-x")
+        again = self.place(self.document, [of_another])
+        self.assertIn("| `mm/x.c` | 9 | 7 | 6 |", again)
+        self.assertIn("| `mm/y.h` | 7 | 1 | 1 | 1 |", again)
+        self.assertIn("| **all** | 16 | 8 | 7 | 5 |", again)
+        self.assertIn("**No difference**\n\n- `mm/x.c f: a -> b`", again)
+
+    def test_who_knows_more_of_a_file_or_another_file_replaces_its_row(self) -> None:
+        killed = [Verdict("k", "mm/x.c", "logic", "host-x")] * 8
+        self.assertIn("| `mm/x.c` | 9 | 8 | 8 | 8 |", self.place(self.document, killed))
+        changed = self.place(self.document, killed[:1], {"mm/x.c": 8, "mm/y.h": 7})
+        self.assertIn("| `mm/x.c` | 8 | 1 | 1 | 1 |", changed)
+        self.assertNotIn("mm/x.c f: a", changed)
+
+    def test_a_document_without_a_place_is_refused(self) -> None:
+        with self.assertRaisesRegex(InputError, "no place for the table"):
+            self.place("text", [])
+
+
 class Explanations(unittest.TestCase):
 
     def test_each_is_of_a_file_that_there_is(self) -> None:

@@ -238,7 +238,7 @@ def mutate(argv: Sequence[str]) -> int:
     """Change heaps at many places, one at a time, and count what no test notices."""
     parser = _Parser(prog="heaplab mutate", allow_abbrev=False,
                      description="Change a heap's code in small ways, one at a time, and try its"
-                     " tests on each: which changes does none notice? Takes an hour for all; what"
+                     " tests on each: which changes does none notice? Takes hours for all; what"
                      " was found is kept, and the next run goes on from there.")
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help="a strategy, 'heap' for the front door, 'fences' and 'locks' for"

@@ -556,6 +556,11 @@ static void a_bump_region_begins_for_short_requests_while_there_is_room(void **s
     alloc_granules(host, 10);
     assert_int_equal(state_of(heap_in(host))->bump_granules, 0);
     host_heap_assert_sound(host, "a short request with a full cache");
+    alloc_granules(host, 40); /* out of the cache: now there is room for one */
+    assert_int_equal(cache_room(state_of(heap_in(host))), 1);
+    alloc_granules(host, 10);
+    assert_int_equal(state_of(heap_in(host))->bump_granules, BUMP_GRANULES - 10);
+    host_heap_assert_sound(host, "a short request with room for one");
     host_heap_delete(host);
 }
 

@@ -268,19 +268,11 @@ static void every_wrong_address_is_refused_and_reported(void **state)
     assert_int_equal(kfree(freed), 0);
     uint8_t *const wrong[] = {block + 1, block + 8, block - 32, block - 8, freed,
                               kernel_heap.region.map - 8, region_end(), region_end() + 8};
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        assert_int_equal(free_here(wrong[i]), -1);
-        assert_misuse(++count, HEAP_SIN_WRONG_ADDRESS, "kfree", wrong[i]);
-        assert_true(is_in(last_misuse.caller, (uintptr_t)free_here));
-        assert_int_equal(ksize(wrong[i]), 0);
-        assert_misuse(++count, HEAP_SIN_WRONG_ADDRESS, "ksize", wrong[i]);
-        assert_null(krealloc(wrong[i], 8));
-        assert_misuse(++count, HEAP_SIN_WRONG_ADDRESS, "krealloc", wrong[i]);
-    }
+    uint32_t count = sizeof(wrong) / sizeof(wrong[0]);
+    assert_all_refused(wrong, count);
     assert_int_equal(kfree(NULL), 0);
     assert_int_equal(kfree(block), 0);
-    assert_int_equal(misuses, count);
+    assert_int_equal(misuses, 3 * count);
     assert_sound();
 }
 
@@ -345,9 +337,7 @@ static void requests_fail_on_purpose_and_before_kinitheap_panic(void **state)
     assert_int_equal(failed(HEAP_FAILURE_ON_PURPOSE), 2);
     heap_fail(NULL);
     assert_non_null(kmalloc(8));
-    account_state = ACCOUNT_NOT_READY;
-    ASSERT_PANICS(kmalloc(8), "kmalloc: called before kinitHeap()");
-    ASSERT_PANICS(kmalloc_aligned(8, 64), "kmalloc_aligned: called before kinitHeap()");
+    assert_panics_before_kinitheap();
 }
 
 /* --- the quarantine -------------------------------------------------------------------------------- */

@@ -127,4 +127,28 @@ static inline void assert_misuse(uint32_t count, enum heap_sin sin, const char *
     assert_ptr_equal(last_misuse.address, address);
 }
 
+/* Fails the test unless each of these is refused by all that take an address, and reported. */
+static inline void assert_all_refused(uint8_t *const *wrong, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(free_here(wrong[i]), -1);
+        assert_misuse(3 * i + 1, HEAP_SIN_WRONG_ADDRESS, "kfree", wrong[i]);
+        assert_true(is_in(last_misuse.caller, (uintptr_t)free_here));
+        assert_int_equal(ksize(wrong[i]), 0);
+        assert_misuse(3 * i + 2, HEAP_SIN_WRONG_ADDRESS, "ksize", wrong[i]);
+        assert_null(krealloc(wrong[i], 8));
+        assert_misuse(3 * i + 3, HEAP_SIN_WRONG_ADDRESS, "krealloc", wrong[i]);
+    }
+}
+
+/* Leaves a heap that is not ready. */
+static inline void assert_panics_before_kinitheap(void)
+{
+    account_state = ACCOUNT_NOT_READY;
+    ASSERT_PANICS(kmalloc(8), "kmalloc: called before kinitHeap()");
+    ASSERT_PANICS(kcalloc(1, 8), "kmalloc: called before kinitHeap()");
+    ASSERT_PANICS(krealloc(NULL, 8), "kmalloc: called before kinitHeap()");
+    ASSERT_PANICS(kmalloc_aligned(8, 64), "kmalloc_aligned: called before kinitHeap()");
+}
+
 #endif

@@ -322,7 +322,7 @@ static void what_was_asked_for_is_counted_to_the_byte(void **state)
     assert_true((kheap_strategy()->traits & HEAP_VALIDATES_FREE) != 0);
     assert_true(kheap_refuses_wrong_addresses());
     assert_int_equal(kheap_locking_bytes(), 0);
-    assert_int_equal(heap_magazine_status().parked_blocks, 0);
+    assert_no_magazines();
 }
 
 static void requests_fail_on_purpose_and_before_kinitheap_panic(void **state)

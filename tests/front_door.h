@@ -141,6 +141,13 @@ static inline void assert_all_refused(uint8_t *const *wrong, uint32_t count)
     }
 }
 
+static inline void assert_no_magazines(void)
+{
+    static const struct heap_magazine_status none;
+    struct heap_magazine_status status = heap_magazine_status();
+    assert_memory_equal(&status, &none, sizeof(status));
+}
+
 /* Leaves a heap that is not ready. */
 static inline void assert_panics_before_kinitheap(void)
 {

@@ -258,7 +258,7 @@ static void what_hardening_takes_is_told_to_the_byte(void **state)
     else
         assert_int_equal(kheap_hardening_bytes(), books + (guarded ? sizeof(guard) : 0));
     assert_int_equal(kheap_locking_bytes(), 0);
-    assert_int_equal(heap_magazine_status().parked_blocks, 0);
+    assert_no_magazines();
     assert_string_equal(kheap_hardening(), HARDENING == HARDENING_OFF ? "off" : "check");
     assert_string_equal(kheap_locking(), "none");
     assert_int_equal(kheap_refuses_wrong_addresses(), HARDENING != HARDENING_OFF || !guarded);

@@ -3,6 +3,10 @@
  * The magazine layer from inside: the front door is compiled into this file, over the naive heap,
  * so that its books can be read, and damaged. Processors are played one after another, by number.
  */
+#define _GNU_SOURCE /* for the affinity of threads */
+#include <pthread.h>
+#include <sched.h>
+
 #include "../front_door.h"
 
 enum { LARGE_MAP_BYTES = 16384, SIZE = 100, MANY = 200 };
@@ -527,6 +531,61 @@ static void every_wrong_address_is_refused_and_reported(void **state)
     assert_int_equal(misuses, 3 * count);
 }
 
+/* --- two processors at once ----------------------------------------------------------------- */
+
+enum { THREADS = 2, ROUNDS = 5000000 };
+
+static pthread_barrier_t all_are_there;
+static uint32_t done; /* threads that have made all their rounds, and go on for the others' sake */
+
+static const uint8_t *granule_of_thread(uint32_t thread)
+{
+    return kernel_heap.region.map + thread * GUARD_GRANULE_BYTES;
+}
+
+/* On processors of their own, if there are so many: else they would seldom meet. */
+static void part_threads(uint32_t thread)
+{
+    cpu_set_t mine;
+    CPU_ZERO(&mine);
+    CPU_SET(thread, &mine);
+    pthread_setaffinity_np(pthread_self(), sizeof(mine), &mine);
+}
+
+/* Enters and leaves a granule of its own. Returns, as a number: how often that was lost. */
+static void *enter_and_leave(void *thread)
+{
+    const uint8_t *address = granule_of_thread((uint32_t)(uintptr_t)thread);
+    uintptr_t lost = 0;
+    part_threads((uint32_t)(uintptr_t)thread);
+    pthread_barrier_wait(&all_are_there);
+    for (uint32_t i = 0; __atomic_load_n(&done, __ATOMIC_RELAXED) < THREADS; i++) {
+        guard_enter(address);
+        lost += !guard_leave(address);
+        lost += guard_knows(address);
+        if (i == ROUNDS)
+            __atomic_add_fetch(&done, 1, __ATOMIC_RELAXED);
+    }
+    return (void *)lost;
+}
+
+/* They change bits of the same word, and do not hold the lock. */
+static void the_guard_loses_no_bit_when_processors_meet(void **state)
+{
+    pthread_t threads[THREADS];
+    (void)state;
+    pthread_barrier_init(&all_are_there, NULL, THREADS);
+    done = 0;
+    for (uint32_t i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, enter_and_leave, (void *)(uintptr_t)i);
+    for (uint32_t i = 0; i < THREADS; i++) {
+        void *lost;
+        pthread_join(threads[i], &lost);
+        assert_null(lost);
+    }
+    assert_int_equal(guard.words[0], 0);
+}
+
 /* --- mutants ----------------------------------------------------------------------------- */
 
 static void assert_broken(const char *label)
@@ -593,6 +652,7 @@ int main(void)
         CASE(the_most_blocks_at_once_are_counted_one_by_one),
         CASE(requests_fail_on_purpose_and_before_kinitheap_panic),
         CASE(every_wrong_address_is_refused_and_reported),
+        CASE(the_guard_loses_no_bit_when_processors_meet),
         CASE(check_names_a_block_of_another_class),
         CASE(check_names_a_magazine_that_is_not_as_long_as_is_said),
         CASE(check_names_a_block_that_is_parked_twice),

@@ -972,6 +972,12 @@ static void cap_too_large(struct rig *rig)
     rig->map->room++;
 }
 
+static void cap_too_small(struct rig *rig)
+{
+    rig->map->cap--;
+    rig->map->room--;
+}
+
 static void cap_too_large_beside_an_open_hole(struct rig *rig)
 {
     make_hole(rig, 0);
@@ -1167,7 +1173,7 @@ static const struct mutant {
     {"I5", top_bit_without_a_word}, {"I6", room_too_large}, {"I6", cached_twice},
     {"I6", cached_in_the_wrong_list}, {"I6", cached_is_a_hole}, {"I6", cached_outside_the_heap},
     {"I6", cache_bit_lost}, {"I7", bit_inside_the_bump_region}, {"I7", bump_region_too_long},
-    {"I1", bump_region_elsewhere}, {"I8", cap_too_large},
+    {"I1", bump_region_elsewhere}, {"I8", cap_too_large}, {"I8", cap_too_small},
     {"I8", cap_too_large_beside_an_open_hole}, {"I4", open_hole_forgotten},
     {"I4", open_hole_in_a_bin}, {"I4", open_hole_is_live},
     {"J", longest_hole_gone}, {"I6", room_too_small}, {"I6", cached_in_list_0},

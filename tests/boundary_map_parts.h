@@ -215,6 +215,14 @@ static void which_lengths_are_cached_depends_on_the_cap(void **state)
     }
 }
 
+/* Returns: the longest hole's granules. */
+static uint32_t longest(struct host_heap *host)
+{
+    struct check_seen seen = {0};
+    assert_null(check_map(heap_in(host), &seen));
+    return seen.longest;
+}
+
 static void a_long_request_leaves_the_cache_alone_if_it_finds_a_hole(void **state)
 {
     (void)state;
@@ -223,15 +231,12 @@ static void a_long_request_leaves_the_cache_alone_if_it_finds_a_hole(void **stat
     assert_int_equal(cached(host), BLOCKS);
     assert_non_null(tested_strategy->alloc(heap_in(host), 100, 4096));
     assert_int_equal(cached(host), BLOCKS);
+    void *rest = alloc_granules(host, longest(host) / 2);
+    give_back(host, rest);
+    assert_ptr_equal(state_of(heap_in(host))->holes.open, rest);
+    assert_non_null(tested_strategy->alloc(heap_in(host), 10000, 4096)); /* out of the open one */
+    assert_int_equal(cached(host), BLOCKS);
     host_heap_delete(host);
-}
-
-/* Returns: the longest hole's granules. */
-static uint32_t longest(struct host_heap *host)
-{
-    struct check_seen seen = {0};
-    assert_null(check_map(heap_in(host), &seen));
-    return seen.longest;
 }
 
 /*

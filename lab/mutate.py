@@ -25,7 +25,8 @@ from typing import Callable, Optional, Sequence
 from lab import ROOT, build, mutants, process, results, variant, witness
 from lab.errors import status_of
 from lab.mutants import Mutant
-from lab.verdicts import (NO_CODE, SAME, SURVIVES, Ledger, Verdict, explanations, placed, report)
+from lab.verdicts import (NO_CODE, SAME, SURVIVES, Ledger, Verdict, explanations, placed, report,
+                          settled)
 
 DOCUMENT = ROOT / "docs" / "mutation.md"
 KEPT = Path("heaplab-results/mutants.json")
@@ -281,7 +282,7 @@ def run(names: Sequence[str], sample: Optional[int], seed: int, workers: int,
     reasons = explanations()
     programs = build.Build(1024, hardening="check")
     programs.prepare(needed(names), say)
-    ledger = Ledger(KEPT, _FRONT_DOOR)
+    ledger = Ledger(KEPT, _FRONT_DOOR, settled(reasons))
     verdicts = try_all(names, programs.directory, sample, seed, workers, ledger)
     unexplained = report(verdicts, totals(names), reasons, say)
     if is_update:

@@ -68,6 +68,11 @@ def explanations(path: Path = EXPLANATIONS) -> dict[str, str]:
     return reasons
 
 
+def settled(reasons: Mapping[str, str]) -> frozenset[str]:
+    """The keys of those of which the reason says that no test has to notice them."""
+    return frozenset(key for key, reason in reasons.items() if not reason.startswith(_GAP))
+
+
 def _hash(paths: Iterable[Path]) -> str:
     whole = hashlib.sha256()
     for path in paths:
@@ -87,13 +92,15 @@ def _hash_of_tests(of_front_door: bool) -> str:
 class Ledger:
     """Verdicts kept in a file, each as long as the file that it is about stays the same.
 
-    Who survived does so as long as the tests stay the same, too; those from inside the front
-    door concern its own files alone.
+    Who survived does so as long as the tests stay the same, too, or for ever if it is settled
+    why; the tests from inside the front door concern its own files alone.
     """
 
-    def __init__(self, path: Optional[Path], front_door: Collection[str] = ()) -> None:
+    def __init__(self, path: Optional[Path], front_door: Collection[str] = (),
+                 settled: Collection[str] = ()) -> None:
         self._path = path
         self._front_door = front_door
+        self._settled = settled
         self._verdicts: dict[str, dict[str, str]] = {}
         if path and path.exists():
             try:
@@ -115,7 +122,8 @@ class Ledger:
         """What is known of a mutant."""
         known = self._verdicts.get(self._place(mutant))
         tests = self._tests_of(mutant)
-        if known is None or known.get("tests", tests) != tests:
+        if known is None or \
+                (known.get("tests", tests) != tests and mutant.key not in self._settled):
             return None
         values = {name: value for name, value in known.items() if name != "tests"}
         return Verdict(**{**values, "key": mutant.key})

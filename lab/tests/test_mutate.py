@@ -140,6 +140,15 @@ class Ledgers(unittest.TestCase):
             ledger._tests = {False: "others", True: "others"}
             self.assertEqual(ledger.find(a_mutant()) is not None, is_known)
 
+    def test_a_survivor_is_not_tried_again_if_it_is_settled_why_it_lives(self) -> None:
+        keys = verdicts.settled({a_mutant().key: "No difference.", "other": "A gap: no test."})
+        self.assertEqual(keys, {a_mutant().key})
+        for known, is_known in ((keys, True), ((), False)):
+            ledger = Ledger(None, (), known)
+            ledger.note(a_mutant(), Verdict("k", "mm/bitmap.c", "constant", SURVIVES))
+            ledger._tests = {False: "others", True: "others"}
+            self.assertEqual(ledger.find(a_mutant()) is not None, is_known)
+
     def test_the_front_door_s_own_tests_concern_its_own_files_alone(self) -> None:
         root = self.enterContext(temporary_directory())
         for name, text in (("mm/x.c", "int a = 1;"), ("mm/door.h", "int a = 1;"),

@@ -244,6 +244,9 @@ static void a_heap_that_never_frees_remembers_what_it_lacked(void **state)
     }
     struct heap_stats now = heap_stats().now;
     assert_int_equal(account.never_more_bytes, now.free_bytes + now.cached_bytes);
+    uint32_t fragmented = failed(HEAP_FAILURE_FRAGMENTED);
+    assert_null(kmalloc(account.never_more_bytes)); /* so much is free, but not for a block */
+    assert_int_equal(failed(HEAP_FAILURE_FRAGMENTED), fragmented + 1);
     kinitHeap();
     assert_int_equal(account.never_more_bytes, UINT32_MAX);
 }

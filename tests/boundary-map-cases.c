@@ -362,6 +362,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(which_lengths_are_cached_depends_on_the_cap),
     cmocka_unit_test(a_long_request_leaves_the_cache_alone_if_it_finds_a_hole),
     cmocka_unit_test(requests_of_a_little_more_than_4_kib_keep_j),
+    cmocka_unit_test(a_block_that_grows_keeps_j),
     cmocka_unit_test(lists_lose_a_block_in_turn),
     cmocka_unit_test(no_more_is_evicted_than_the_length_of_a_request_asks_for),
     cmocka_unit_test(a_near_fit_is_up_to_an_eighth_longer),

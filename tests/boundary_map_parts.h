@@ -239,34 +239,63 @@ static void a_long_request_leaves_the_cache_alone_if_it_finds_a_hole(void **stat
     host_heap_delete(host);
 }
 
+enum { FULL_PAGES = 40, FULL_CACHED = FULL_PAGES - CACHE_SPARED_PAGES };
+
+/*
+ * A heap in which J has just 8 bytes to spare: one block more is cached than the cap, and the
+ * longest hole, whose bins are 4 KiB apart, ends just above one. The block before it is last.
+ */
+static struct host_heap *heap_where_j_is_tight(void **last)
+{
+    enum { GRANULES = 40 };
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    struct boundary_map *map = state_of(heap_in(host));
+    void *blocks[FULL_CACHED];
+    for (uint32_t i = 0; i < FULL_CACHED; i++)
+        blocks[i] = alloc_granules(host, GRANULES);
+    alloc_granules(host, longest(host) - FULL_PAGES * PAGE_GRANULES - 1);
+    assert_int_equal(map->cap, FULL_CACHED);
+    for (uint32_t i = 0; i < FULL_CACHED; i++)
+        give_back(host, blocks[i]);
+    assert_int_equal(cache_room(map), 0);
+    assert_non_null(*last = alloc(host, 4096));
+    assert_int_equal(cache_room(map), -CACHE_LEEWAY); /* it has shrunk by a page */
+    assert_int_equal(longest(host), (FULL_PAGES - 1) * PAGE_GRANULES + 1);
+    assert_int_equal(cached(host), FULL_CACHED);
+    return host;
+}
+
+static void assert_j_after(struct host_heap *host, uint32_t requests, const char *what)
+{
+    host_heap_assert_sound(host, what);
+    assert_true(cache_room(state_of(heap_in(host))) >= -CACHE_LEEWAY);
+    assert_int_equal(longest(host), (FULL_PAGES - 1 - requests) * PAGE_GRANULES + 1 - requests);
+}
+
 /*
  * A request of 4 KiB and 8 bytes takes two bins' worth from the longest hole, and has to evict two
- * blocks. Where J has just 8 bytes to spare, one that evicts a single block breaks it the second
- * time: the longest hole is so long that its bins are 4 KiB apart, and ends just above one.
+ * blocks; one that evicts a single block breaks J the second time.
  */
 static void requests_of_a_little_more_than_4_kib_keep_j(void **state)
 {
-    enum { PAGES = 40, CACHED = PAGES - CACHE_SPARED_PAGES, GRANULES = 40 };
     (void)state;
-    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
-    struct boundary_map *map = state_of(heap_in(host));
-    void *blocks[CACHED];
-    for (uint32_t i = 0; i < CACHED; i++)
-        blocks[i] = alloc_granules(host, GRANULES);
-    alloc_granules(host, longest(host) - PAGES * PAGE_GRANULES - 1);
-    assert_int_equal(map->cap, CACHED);
-    for (uint32_t i = 0; i < CACHED; i++)
-        give_back(host, blocks[i]);
-    assert_int_equal(cache_room(map), 0);
-    assert_non_null(alloc(host, 4096));
-    assert_int_equal(cache_room(map), -CACHE_LEEWAY); /* it has shrunk by a page: J has 8 bytes */
-    assert_int_equal(longest(host), (PAGES - 1) * PAGE_GRANULES + 1);
-    assert_int_equal(cached(host), CACHED);
+    void *last;
+    struct host_heap *host = heap_where_j_is_tight(&last);
     for (uint32_t i = 1; i < 10; i++) { /* then what was evicted is long enough */
         assert_non_null(alloc(host, 4096 + 8));
-        host_heap_assert_sound(host, "a request of a little more than 4 KiB");
-        assert_true(cache_room(map) >= -CACHE_LEEWAY);
-        assert_int_equal(longest(host), (PAGES - 1 - i) * PAGE_GRANULES + 1 - i);
+        assert_j_after(host, i, "a request of a little more than 4 KiB");
+    }
+    host_heap_delete(host);
+}
+
+static void a_block_that_grows_keeps_j(void **state)
+{
+    (void)state;
+    void *last;
+    struct host_heap *host = heap_where_j_is_tight(&last);
+    for (uint32_t i = 1; i < 10; i++) {
+        assert_true(tested_strategy->resize(heap_in(host), last, 4096 + i * (4096 + 8)));
+        assert_j_after(host, i, "growth by a little more than 4 KiB");
     }
     host_heap_delete(host);
 }

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from lab import ROOT, mutants, mutate, verdicts
+from lab import ROOT, mutants, mutate, variant, verdicts
 from lab.errors import InputError
 from lab.mutants import Mutant
 from lab.verdicts import SAME, SURVIVES, Ledger, Verdict
@@ -107,6 +107,23 @@ class Samples(unittest.TestCase):
 
 def a_mutant(file: str = "mm/bitmap.c") -> Mutant:
     return Mutant(file, "f", "constant", 3, "1", "2", 1, "a = 1;", "a = 2;")
+
+
+class Trees(unittest.TestCase):
+
+    def test_whoever_includes_upwards_from_a_folder_sees_the_change(self) -> None:
+        root = self.enterContext(temporary_directory())
+        for name in variant.CODE:
+            (root / name / "folder").mkdir(parents=True)
+        (root / "mm" / "x.h").write_text("original")
+        (root / "tests" / "folder" / "test.c").write_text('#include "../../mm/x.h"')
+        with mock.patch.object(variant, "ROOT", root):
+            tree = variant.Tree(mock.Mock(), root / "tree", "mm/x.h", "bitmap", ["bitmap"])
+        tree.write("changed")
+        folder = root / "tree" / "tests" / "folder"
+        self.assertEqual((folder / "test.c").read_text(), '#include "../../mm/x.h"')
+        self.assertEqual((folder / ".." / ".." / "mm" / "x.h").read_text(), "changed")
+        self.assertEqual((root / "mm" / "x.h").read_text(), "original")
 
 
 class Ledgers(unittest.TestCase):

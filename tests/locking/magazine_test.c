@@ -466,6 +466,36 @@ static void all_processors_are_counted_and_none_is_kept(void **state)
         assert_int_equal(magazine_table[unit], MAGAZINE_NONE);
 }
 
+static void see_nobody_at_the_magazines(void *context, const struct heap_block *block)
+{
+    (void)block;
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
+        assert_int_equal(region_heap_own[i].is_free, 0);
+    ++*(uint32_t *)context;
+}
+
+static void nobody_is_at_any_magazine_while_the_heap_is_walked(void **state)
+{
+    uint32_t blocks = 0;
+    (void)state;
+    kmalloc(SIZE);
+    kheap_strategy()->walk(kheap(), see_nobody_at_the_magazines, &blocks);
+    assert_true(blocks > 32);
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
+        assert_int_equal(region_heap_own[i].is_free, 1);
+}
+
+static void kinitheap_forgets_every_block(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    assert_int_equal(ksize(block), 112);
+    kinitHeap();
+    assert_int_equal(ksize(block), 0);
+    assert_int_equal(kfree(block), -1);
+    assert_int_equal(misuses, 2);
+}
+
 static void what_it_takes_is_told_to_the_byte(void **state)
 {
     struct heap_leak leaks[1];
@@ -648,6 +678,8 @@ int main(void)
         CASE(large_and_aligned_blocks_go_back_at_once),
         CASE(a_block_of_a_class_is_resized_within_it),
         CASE(all_processors_are_counted_and_none_is_kept),
+        CASE(nobody_is_at_any_magazine_while_the_heap_is_walked),
+        CASE(kinitheap_forgets_every_block),
         CASE(what_it_takes_is_told_to_the_byte),
         CASE(the_most_blocks_at_once_are_counted_one_by_one),
         CASE(requests_fail_on_purpose_and_before_kinitheap_panic),

@@ -242,11 +242,11 @@ def mutate(argv: Sequence[str]) -> int:
     """Change heaps at many places, one at a time, and count what no test notices."""
     parser = _Parser(prog="heaplab mutate", allow_abbrev=False,
                      description="Change a heap's code in small ways, one at a time, and try its"
-                     " tests on each: which changes does none notice? Takes an hour for all; what"
+                     " tests on each: which changes does none notice? Takes hours for all; what"
                      " was found is kept, and the next run goes on from there.")
     parser.add_argument("names", nargs="*", metavar="NAME",
-                        help="a strategy, 'heap' for the front door, or 'heap_check' (default:"
-                        " all)")
+                        help="a strategy, 'heap' for the front door, 'fences' and 'locks' for"
+                        " what hardening and locking add to it, or 'heap_check' (default: all)")
     parser.add_argument("--sample", type=_count, metavar="N",
                         help="so many changes of each file (default: all that there are)")
     parser.add_argument("--seed", type=_seed, default=1, metavar="N",

@@ -25,13 +25,15 @@ from typing import Callable, Optional, Sequence
 from lab import ROOT, build, mutants, process, results, variant, witness
 from lab.errors import status_of
 from lab.mutants import Mutant
-from lab.verdicts import (NO_CODE, SAME, SURVIVES, Ledger, Verdict, explanations, placed, report)
+from lab.verdicts import (NO_CODE, SAME, SURVIVES, Ledger, Verdict, explanations, placed, report,
+                          settled)
 
 DOCUMENT = ROOT / "docs" / "mutation.md"
 KEPT = Path("heaplab-results/mutants.json")
 """What earlier runs found, so that the next goes on where one was interrupted."""
 
-_CPU_SECONDS = {"strategy": 3, "exhaustive": 9, "host": 2, "heap": 2, "oracle": 2}
+_CPU_SECONDS = {"strategy": 3, "exhaustive": 9, "host": 2, "heap": 2, "oracle": 2, "front": 3,
+                "lock": 3, "magazine": 3}
 """What a program may use; it is twice and more what the original uses, sanitized."""
 
 _QUICK = ("-O1",)
@@ -40,29 +42,44 @@ _SAMPLE_SHARE = 0.9
 _SKIPPED = 77
 
 
+@dataclass(frozen=True)
+class Owner:
+    """A strategy that a file belongs to, built in some way; and who tells whether it is right."""
+
+    strategy: str
+    witnesses: tuple[witness.Witness, ...]
+    units: tuple[str, ...] = ()
+    """The programs whose code tells a mutant from the original; the last witness's if none."""
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """The same, said in full."""
+        return self.units or (self.witnesses[-1].program,)
+
+
 class Bench:
     """Tries the mutants of one file, with one strategy that it belongs to, in one tree."""
 
-    def __init__(self, recipes: variant.Recipes, place: Path, file: str, strategy: str,
-                 witnesses: Sequence[witness.Witness], strategies: Sequence[str]) -> None:
+    def __init__(self, recipes: variant.Recipes, place: Path, file: str, owner: Owner,
+                 strategies: Sequence[str]) -> None:
         self._recipes = recipes
         self._place = place
-        self._strategy = strategy
-        self._witnesses = witnesses
+        self._owner = owner
+        self._witnesses = owner.witnesses
         self._text = (ROOT / file).read_text("utf-8")
-        self._tree = variant.Tree(recipes, place / "tree", file, strategy, strategies)
+        self._tree = variant.Tree(recipes, place / "tree", file, owner.strategy, strategies)
         self._original: Optional[list[bytes]] = None
+
+    async def _objects(self, text: str) -> list[bytes]:
+        self._tree.write(text)
+        return [one for program in self._owner.programs for one in await variant.compile_only(
+            self._tree, self._recipes.directory, program, _QUICK, _QUICK_DROPS)]
 
     async def _is_the_same(self, text: str) -> bool:
         """Whether this text is compiled to the very code of the original."""
-        program = witness.of_front_door(self._strategy).program
         if self._original is None:
-            self._tree.write(self._text)
-            self._original = await variant.compile_only(
-                self._tree, self._recipes.directory, program, _QUICK, _QUICK_DROPS)
-        self._tree.write(text)
-        return self._original == await variant.compile_only(
-            self._tree, self._recipes.directory, program, _QUICK, _QUICK_DROPS)
+            self._original = await self._objects(self._text)
+        return self._original == await self._objects(text)
 
     async def _catch(self, one: witness.Witness,
                      dropped: Sequence[str]) -> Optional[witness.Catch]:
@@ -107,23 +124,64 @@ class Subject:
     """The translation unit that it is, or is a part of."""
     flags: tuple[str, ...]
     """With which the unit can be read."""
-    owners: tuple[tuple[str, tuple[witness.Witness, ...]], ...]
-    """The strategies that it is tried with, and who tells whether it is right."""
+    owners: tuple[Owner, ...]
+    """All that it is tried with, in this order."""
 
 
-_FRONT = ("mm/heap.c", "mm/account.h", "mm/guard.h", "mm/plain_heap.h")
-_FRONT_FLAGS = ("-DHEAP_STRATEGY=heap_tlsf", "-DHARDENING=HARDENING_CHECK",
-                "-DLOCKING=LOCKING_NONE", "-DHEAP_KIB=1024",
-                '-DHARDENING_INSIDE="plain_heap.h"', f"-I{ROOT / 'arch' / 'host'}",
-                f"-I{ROOT / 'kernel'}")
-_CHECK = (witness.Witness("heap-check", "tests/heap-check-test"),
-          witness.Witness("oracle", "tests/oracle-test"))
+def _flags(level: str, locking: str, inside: str) -> tuple[str, ...]:
+    """With which heap.c can be read, as meson.build says them in mm/."""
+    return ("-DHEAP_STRATEGY=heap_tlsf", f"-DHARDENING=HARDENING_{level}",
+            f"-DLOCKING=LOCKING_{locking}", "-DHEAP_KIB=1024", "-DLOCK_IS_WATCHED",
+            f'-DHARDENING_INSIDE="{inside}_heap.h"', f"-I{ROOT / 'arch' / 'host'}",
+            f"-I{ROOT / 'kernel'}")
+
+
+def _front_door(name: str, level: str) -> Owner:
+    """The front door over a strategy, at a hardening level."""
+    at_default = level == "check"
+    return Owner(name, (witness.of_cases(f"front-door-{name}-{level}"),
+                        witness.of_front_door(name, "" if at_default else level)))
+
+
+_MAGAZINES = Owner("bitmap", (witness.of_cases("magazine-test", "locking"),
+                              witness.of_front_door("bitmap", "percpu"),
+                              witness.of_hammer("bitmap", "percpu")),
+                   ("tests/locking/magazine-test", "arch/host/host-bitmap-percpu"))
+_LOCKED = Owner("bitmap", (witness.of_cases("lock-test", "locking"),
+                           witness.of_front_door("bitmap", "spin"),
+                           witness.of_hammer("bitmap", "spin")),
+                ("tests/locking/lock-test", "arch/host/host-bitmap-spin"))
+_PLAIN = (_front_door("bitmap", "check"), _front_door("boundary-map", "check"),
+          _front_door("bump", "check"), _front_door("boundary-map", "off"))
+_FENCED = (_front_door("boundary-map", "full"), _front_door("bitmap", "redzone"))
+_CHECK = Owner("bitmap", (witness.Witness("heap-check", "tests/heap-check-test"),
+                          witness.Witness("oracle", "tests/oracle-test")))
+
+
+def _parts_of_front_door(files: Sequence[str], owners: Sequence[Owner],
+                         flags: tuple[str, ...]) -> tuple[Subject, ...]:
+    return tuple(Subject(f"mm/{file}", "mm/heap.c", flags, tuple(owners)) for file in files)
+
+
 PARTS: dict[str, tuple[Subject, ...]] = {
-    "heap": tuple(Subject(file, "mm/heap.c", _FRONT_FLAGS, tuple(
-        (name, (witness.of_front_door(name),)) for name in ("bitmap", "tlsf"))) for file in _FRONT),
-    "heap_check": (Subject("mm/heap_check.c", "mm/heap_check.c", (), (("bitmap", _CHECK),)),),
+    "heap": (*_parts_of_front_door(("plain_heap.h",), _PLAIN, _flags("CHECK", "NONE", "plain")),
+             *_parts_of_front_door(("heap.c", "account.h", "guard.h", "explain.h"),
+                                   (*_PLAIN, *_FENCED, _MAGAZINES),
+                                   _flags("CHECK", "NONE", "plain"))),
+    "fences": _parts_of_front_door(
+        ("fenced_heap.h", "fenced_view.h", "fence.h", "quarantine.h", "history.h"), _FENCED,
+        _flags("FULL", "NONE", "fenced")),
+    "locks": (*_parts_of_front_door(("lock.h",), (_LOCKED, _MAGAZINES),
+                                    _flags("FULL", "SPIN", "fenced")),
+              *_parts_of_front_door(
+                  ("magazine.h", "depot.h", "reclaim.h", "magazine_heap.h", "magazine_view.h"),
+                  (_MAGAZINES,), _flags("CHECK", "PERCPU", "magazine"))),
+    "heap_check": (Subject("mm/heap_check.c", "mm/heap_check.c", (), (_CHECK,)),),
 }
 """What is no strategy, and can be asked for all the same."""
+
+_FRONT_DOOR = frozenset(subject.file for name, of_part in PARTS.items() for subject in of_part
+                        if name != "heap_check")
 
 
 def subjects(names: Sequence[str]) -> list[Subject]:
@@ -132,17 +190,17 @@ def subjects(names: Sequence[str]) -> list[Subject]:
     for name in names:
         for file in mutants.files_of(name) if name not in PARTS else ():
             owners.setdefault(file, []).append(name)
-    of_strategies = [Subject(file, f"mm/{these[0]}.c", (), tuple(
-        (name, witness.of_strategy(name)) for name in these)) for file, these in owners.items()]
+    of_strategies = [
+        Subject(file, f"mm/{these[0]}.c", (),
+                tuple(Owner(name, witness.of_strategy(name)) for name in these))
+        for file, these in owners.items()]
     return [*of_strategies, *(one for name in names for one in PARTS.get(name, ()))]
 
 
 def needed(names: Sequence[str]) -> list[str]:
     """The programs of the build that mutants are tried on."""
-    return witness.programs([*(one for subject in subjects(names)
-                               for _, witnesses in subject.owners for one in witnesses),
-                             *(witness.of_front_door(strategy) for subject in subjects(names)
-                               for strategy, _ in subject.owners)])
+    return witness.programs([one for subject in subjects(names)
+                             for owner in subject.owners for one in owner.witnesses])
 
 
 def chosen(subject: Subject, sample: Optional[int], seed: int) -> list[Mutant]:
@@ -168,7 +226,7 @@ def try_all(names: Sequence[str], directory: Path, sample: Optional[int], seed: 
     work: dict[Job, tuple[list[Mutant], Subject]] = {}
     for subject in subjects(names):
         every = chosen(subject, sample, seed)
-        with_ = ",".join(strategy for strategy, _ in subject.owners)
+        with_ = ",".join(dict.fromkeys(owner.strategy for owner in subject.owners))
         for first in range(0, len(every), _BATCH):
             batch = every[first:first + _BATCH]
             work[Job("mutants", f"{subject.file} {first}", with_, len(batch))] = batch, subject
@@ -182,25 +240,24 @@ def try_all(names: Sequence[str], directory: Path, sample: Optional[int], seed: 
                 verdicts[mutant.file, mutant.offset, mutant.new] = verdict
             else:
                 left.append(mutant)
-        for strategy, witnesses in subject.owners:
-            left = await try_batch(left, strategy, witnesses, job)
+        for owner in subject.owners:
+            left = await try_batch(left, owner, job)
 
-    async def try_batch(batch: list[Mutant], strategy: str,
-                        witnesses: Sequence[witness.Witness], job: Job) -> list[Mutant]:
-        """Returns: those that live, or are no code of this strategy's."""
+    async def try_batch(batch: list[Mutant], owner: Owner, job: Job) -> list[Mutant]:
+        """Returns: those that live, or are no code of this owner's."""
         living: list[Mutant] = []
         if not batch:
             return living
-        last = work[job][1].owners[-1][0]
+        last = work[job][1].owners[-1]
         with tempfile.TemporaryDirectory(prefix="mutants-") as name:
-            bench = Bench(recipes, Path(name), batch[0].file, strategy, witnesses, known)
+            bench = Bench(recipes, Path(name), batch[0].file, owner, known)
             for number, mutant in enumerate(batch):
                 verdict = await bench.attempt(mutant)
                 before = verdicts.get((mutant.file, mutant.offset, mutant.new))
                 if verdict.outcome == SAME and before:
                     verdict = before
                 verdicts[mutant.file, mutant.offset, mutant.new] = verdict
-                if verdict.outcome in (SURVIVES, SAME) and strategy != last:
+                if verdict.outcome in (SURVIVES, SAME) and owner != last:
                     living.append(mutant)
                 else:
                     ledger.note(mutant, verdict)
@@ -225,7 +282,7 @@ def run(names: Sequence[str], sample: Optional[int], seed: int, workers: int,
     reasons = explanations()
     programs = build.Build(1024, hardening="check")
     programs.prepare(needed(names), say)
-    ledger = Ledger(KEPT)
+    ledger = Ledger(KEPT, _FRONT_DOOR, settled(reasons))
     verdicts = try_all(names, programs.directory, sample, seed, workers, ledger)
     unexplained = report(verdicts, totals(names), reasons, say)
     if is_update:

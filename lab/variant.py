@@ -89,6 +89,16 @@ class Recipes:
         return str(path) in self._reads.get(compiled, ())
 
 
+def _link_files(source: Path, place: Path) -> None:
+    """Make a directory like another. No folder is a link: from there, ".." would lead back."""
+    place.mkdir(parents=True)
+    for entry in source.iterdir():
+        if entry.is_dir():
+            _link_files(entry, place / entry.name)
+        else:
+            (place / entry.name).symlink_to(entry)
+
+
 class Tree:
     """A source tree like the project's, of links but for one file; for one strategy's programs."""
 
@@ -99,9 +109,7 @@ class Tree:
         self._changed = changed
         self._others = set(strategies) - {strategy}
         for name in CODE:
-            (place / name).mkdir(parents=True)
-            for entry in (ROOT / name).iterdir():
-                (place / name / entry.name).symlink_to(entry)
+            _link_files(ROOT / name, place / name)
         self._file = place / changed
         if not self._file.is_symlink():
             raise RunError(f"there is no {changed} in the source tree")

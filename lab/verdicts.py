@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, Iterable, Mapping, Optional, Sequence
+from typing import Callable, Collection, Iterable, Mapping, Optional, Sequence
 
 from lab import ROOT, results
 from lab.errors import InputError
@@ -22,6 +22,11 @@ SAME, NO_CODE, SURVIVES = "same code", "no C", "survives"
 
 _GAP = "A gap: "
 """How the reason begins where a test is missing."""
+
+_FRONT_DOOR_TESTS = ("front_door.h", "front_door_test.c", "fenced_test.c")
+
+_ROW = re.compile(r"^\| `(\S+)` ((?=\| (\d+) \|).*)$", re.MULTILINE)
+"""Of a table's row: the file, its cells, and of these the number of changes."""
 
 _PLACE = re.compile(r"(?ms)^(<!-- mutants -->)\n.*?^(<!-- end of mutants -->)$")
 
@@ -63,6 +68,11 @@ def explanations(path: Path = EXPLANATIONS) -> dict[str, str]:
     return reasons
 
 
+def settled(reasons: Mapping[str, str]) -> frozenset[str]:
+    """The keys of those of which the reason says that no test has to notice them."""
+    return frozenset(key for key, reason in reasons.items() if not reason.startswith(_GAP))
+
+
 def _hash(paths: Iterable[Path]) -> str:
     whole = hashlib.sha256()
     for path in paths:
@@ -70,14 +80,27 @@ def _hash(paths: Iterable[Path]) -> str:
     return whole.hexdigest()[:16]
 
 
+def _hash_of_tests(of_front_door: bool) -> str:
+    """Of the tests that tell of the front door's files, or of the strategies'."""
+    tests = ROOT / "tests"
+    inside = {path for path in tests.glob("*.[ch]") if path.name in _FRONT_DOOR_TESTS}
+    chosen = inside | {*(tests / "locking").glob("*.[ch]")} if of_front_door else \
+        {*tests.glob("*.[ch]"), *(tests / "exhaustive").glob("*.[ch]")} - inside
+    return _hash(sorted({*chosen, *(ROOT / "kernel").glob("*_tests.c")}))
+
+
 class Ledger:
     """Verdicts kept in a file, each as long as the file that it is about stays the same.
 
-    Who survived does so as long as the tests stay the same, too.
+    Who survived does so as long as the tests stay the same, too, or for ever if it is settled
+    why; the tests from inside the front door concern its own files alone.
     """
 
-    def __init__(self, path: Optional[Path]) -> None:
+    def __init__(self, path: Optional[Path], front_door: Collection[str] = (),
+                 settled: Collection[str] = ()) -> None:
         self._path = path
+        self._front_door = front_door
+        self._settled = settled
         self._verdicts: dict[str, dict[str, str]] = {}
         if path and path.exists():
             try:
@@ -85,9 +108,11 @@ class Ledger:
             except ValueError as error:
                 raise InputError(f"{path} is no list of verdicts: {error}; remove it") from error
         self._new = 0
-        self._tests = _hash(sorted([*(ROOT / "tests").glob("*.[ch]"),
-                                    *(ROOT / "tests" / "exhaustive").glob("*.[ch]"),
-                                    *(ROOT / "kernel").glob("heap_tests.c")]))
+        self._tests = {of_front_door: _hash_of_tests(of_front_door)
+                       for of_front_door in (False, True)}
+
+    def _tests_of(self, mutant: Mutant) -> str:
+        return self._tests[mutant.file in self._front_door]
 
     @staticmethod
     def _place(mutant: Mutant) -> str:
@@ -96,14 +121,16 @@ class Ledger:
     def find(self, mutant: Mutant) -> Optional[Verdict]:
         """What is known of a mutant."""
         known = self._verdicts.get(self._place(mutant))
-        if known is None or known.get("tests", self._tests) != self._tests:
+        tests = self._tests_of(mutant)
+        if known is None or \
+                (known.get("tests", tests) != tests and mutant.key not in self._settled):
             return None
         values = {name: value for name, value in known.items() if name != "tests"}
         return Verdict(**{**values, "key": mutant.key})
 
     def note(self, mutant: Mutant, verdict: Verdict) -> None:
         """Keep a verdict; written every now and then."""
-        tests = {"tests": self._tests} if verdict.outcome == SURVIVES else {}
+        tests = {"tests": self._tests_of(mutant)} if verdict.outcome == SURVIVES else {}
         self._verdicts[self._place(mutant)] = {**asdict(verdict), **tests}
         self._new += 1
         if self._new % 20 == 0:
@@ -133,7 +160,8 @@ def _row(name: str, verdicts: Sequence[Verdict], of: int,
             str(explained), str(len(alive) - explained)]
 
 
-_WITNESSES = (("strategy", "heap", "oracle"), ("exhaustive",), ("host",))
+_WITNESSES = (("strategy", "heap", "oracle", "front", "lock", "magazine"), ("exhaustive",),
+              ("host",))
 HEADINGS = ("file", "changes", "tried", "mutants", "killed", "share", "cases", "sequences",
             "self-tests", "explained", "open")
 
@@ -168,10 +196,35 @@ def _by_reason(verdicts: Iterable[Verdict], reasons: Mapping[str, str]) -> dict[
     return groups
 
 
+def _remembered(row: re.Match[str], document: str) -> list[Verdict]:
+    """The verdicts that a row of the document tells of; what was killed has no key there."""
+    file, numbers = row[1], [int(number) for number in re.findall(r"\| (\d+) (?=\|)", row[2])]
+    (_, tried, counted, _, *killed_by, _, _) = numbers
+    alive = re.findall(rf"^- `({re.escape(file)} .*)`$", document, re.MULTILINE)
+    outcomes = [*(kinds[0] for kinds, count in zip(_WITNESSES, killed_by) for _ in range(count)),
+                *[SAME] * (tried - counted)]
+    return [*(Verdict(key, file, "", SURVIVES) for key in alive),
+            *(Verdict("", file, "", outcome) for outcome in outcomes)]
+
+
+def with_remembered(verdicts: Sequence[Verdict], document: str,
+                    totals: Mapping[str, int]) -> list[Verdict]:
+    """The verdicts, and of files of which the document knows more what it tells of them.
+
+    A file that has another number of changes now is another file.
+    """
+    known = {file: [one for one in verdicts if one.file == file] for file in totals}
+    for row in _ROW.finditer(document):
+        remembered = _remembered(row, document)
+        if totals.get(row[1]) == int(row[3]) and len(remembered) > len(known[row[1]]):
+            known[row[1]] = remembered
+    return [one for of_file in known.values() for one in of_file]
+
+
 def placed(document: str, verdicts: Sequence[Verdict], totals: Mapping[str, int],
            reasons: Mapping[str, str]) -> str:
     """The text of a document with tables and survivors in their place."""
-    shown = as_markdown(verdicts, totals, reasons)
+    shown = as_markdown(with_remembered(verdicts, document, totals), totals, reasons)
     text, count = _PLACE.subn(lambda found: f"{found[1]}\n{shown}{found[2]}", document)
     if count != 1:
         raise InputError("the document has no place for the table: '<!-- mutants -->' on a line,"

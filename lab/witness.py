@@ -71,6 +71,18 @@ def of_front_door(name: str, level: str = "") -> Witness:
     return Witness(program, f"arch/host/{program}", ("run=tests",))
 
 
+def of_cases(name: str, folder: str = "") -> Witness:
+    """A program of cases in tests/, or in a folder there, that wants no arguments."""
+    return Witness(name, f"tests/{folder}/{name}" if folder else f"tests/{name}")
+
+
+def of_hammer(name: str, locking: str) -> Witness:
+    """Threads that hammer a heap with locks, for a part of a second."""
+    program = f"host-{name}-{locking}"
+    return Witness(program, f"arch/host/{program}",
+                   ("run=hammer", "workload=own", "processors=2", "operations=3000"))
+
+
 @dataclass(frozen=True)
 class Testimony:
     """What a witness said."""

@@ -57,6 +57,12 @@ static inline bool quarantine_has(const uint8_t *address)
     return false;
 }
 
+/* Returns: the address of the block that has waited longest. Requires: there is one. */
+static inline uint8_t *quarantine_oldest(void)
+{
+    return quarantine.blocks[quarantine.first].address;
+}
+
 /* Requires: it is not empty. */
 static inline struct quarantined quarantine_take_oldest(void)
 {

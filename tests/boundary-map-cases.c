@@ -224,290 +224,60 @@ static void no_order_of_requests_breaks_j(void **state)
     }
 }
 
-/* --- mutants ---------------------------------------------------------------------------------------- */
+#include "boundary_map_parts.h"
 
-/*
- * Eight blocks side by side, of which the second is cached; the fourth and the sixth are
- * holes, one granule apart in length; and a bump region.
- */
-struct rig {
-    struct host_heap *host;
-    struct heap *heap;
-    struct boundary_map *map;
-    void *block[BLOCKS];
+#include "boundary_map_damage.h"
+
+/* --- the walk -------------------------------------------------------------------------------------------- */
+
+struct seen {
+    uint32_t count[HEAP_BLOCK_META + 1];
+    uint32_t bytes[HEAP_BLOCK_META + 1];
+    uint32_t payload_bytes;
 };
 
-static uint32_t granule_of_block(const struct rig *rig, uint32_t block)
+static void see(void *context, const struct heap_block *block)
 {
-    return map_granule_of(rig->heap, rig->block[block]);
+    struct seen *seen = context;
+    seen->count[block->state]++;
+    seen->bytes[block->state] += block->bytes;
+    seen->payload_bytes += block->payload_bytes;
+    assert_int_equal(block->payload != NULL, block->state == HEAP_BLOCK_LIVE);
 }
 
-static struct hole *hole_of_block(const struct rig *rig, uint32_t block)
+static struct seen walk(const struct heap *heap)
 {
-    return rig->block[block];
+    struct seen seen = {0};
+    tested_strategy->walk(heap, see, &seen);
+    return seen;
 }
 
-static void make_hole(struct rig *rig, uint32_t block)
+static void as_many_blocks_are_shown_as_cached_as_ever_are(void **state)
 {
-    uint32_t granule = granule_of_block(rig, block);
-    uint32_t granules = map_live_granules(rig->heap, granule);
-    map_erase_length(rig->heap, granule, granules);
-    release(rig->heap, granule, granules);
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+    assert_int_equal(state_of(heap_in(host))->cap, CACHE_BLOCKS_MAX);
+    fill_cache(host, 40);
+    assert_int_equal(cached(host), CACHE_BLOCKS_MAX);
+    struct seen seen = walk(heap_in(host));
+    assert_int_equal(seen.count[HEAP_BLOCK_CACHED], CACHE_BLOCKS_MAX);
+    assert_int_equal(seen.bytes[HEAP_BLOCK_CACHED], CACHE_BLOCKS_MAX * 40 * MAP_GRANULE_BYTES);
+    assert_int_equal(seen.count[HEAP_BLOCK_LIVE], 0);
+    host_heap_delete(host);
 }
 
-static struct rig rig_new(void)
+static void a_block_of_4_kib_is_shown_as_cached(void **state)
 {
-    struct rig rig = {.host = host_heap_new(tested_strategy, MAP_BYTES)};
-    rig.heap = heap_in(rig.host);
-    rig.map = state_of(rig.heap);
-    for (uint32_t i = 0; i < BLOCKS; i++)
-        rig.block[i] = alloc(rig.host, 600 + i * 8);
-    give_back(rig.host, alloc(rig.host, BLOCK_BYTES));
-    rig.block[1] = rig.map->cache[BLOCK_BYTES / 8 - 1];
-    make_hole(&rig, 3);
-    make_hole(&rig, 5);
-    settle(rig.map);
-    assert_true(rig.map->bump_granules > 0);
-    assert_int_equal(cached(rig.host), 1);
-    host_heap_assert_sound(rig.host, "a few calls");
-    return rig;
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+    give_back(host, alloc(host, 4096));
+    struct seen seen = walk(heap_in(host));
+    assert_int_equal(seen.count[HEAP_BLOCK_CACHED], 1);
+    assert_int_equal(seen.bytes[HEAP_BLOCK_CACHED], 4096);
+    host_heap_delete(host);
 }
 
-static void first_bit_lost(struct rig *rig)
-{
-    map_clear(rig->heap, granule_of_block(rig, 2));
-}
-
-static void first_bit_of_all_lost(struct rig *rig)
-{
-    map_clear(rig->heap, FIRST_GRANULE);
-}
-
-static void bit_inside_a_long_block(struct rig *rig)
-{
-    map_set(rig->heap, granule_of_block(rig, 2) + 60);
-}
-
-static void length_too_large(struct rig *rig)
-{
-    map_set(rig->heap, granule_of_block(rig, 2) + LENGTH_SHIFT + 20);
-}
-
-static void length_zero(struct rig *rig)
-{
-    uint32_t granule = granule_of_block(rig, 2);
-    for (uint32_t bit = 0; bit < LENGTH_BITS; bit++)
-        map_clear(rig->heap, granule + LENGTH_SHIFT + bit);
-}
-
-static void fence_lost(struct rig *rig)
-{
-    map_clear(rig->heap, map_end(rig->heap));
-}
-
-static void fence_is_a_hole(struct rig *rig)
-{
-    map_set(rig->heap, map_end(rig->heap) + 1);
-}
-
-static void header_of_hole_wrong(struct rig *rig)
-{
-    hole_of_block(rig, 3)->granules--;
-}
-
-static void footer_of_hole_wrong(struct rig *rig)
-{
-    ++*hole_footer(rig->heap, granule_of_block(rig, 3) + hole_of_block(rig, 3)->granules);
-}
-
-static void header_of_hole_huge(struct rig *rig)
-{
-    hole_of_block(rig, 3)->granules = 0xFFFFFFF0;
-}
-
-static void last_bit_of_hole_lost(struct rig *rig)
-{
-    map_clear(rig->heap, granule_of_block(rig, 3) + hole_of_block(rig, 3)->granules - 1);
-}
-
-static void bit_inside_a_hole(struct rig *rig)
-{
-    map_set(rig->heap, granule_of_block(rig, 3) + 40);
-}
-
-static void hole_in_two_halves(struct rig *rig)
-{
-    uint32_t granule = granule_of_block(rig, 3);
-    uint32_t granules = hole_of_block(rig, 3)->granules;
-    hole_unlink(&rig->map->holes, hole_of_block(rig, 3));
-    uint32_t half = cut(rig->heap, granule, granules, 20);
-    hole_make(rig->heap, &rig->map->holes, granule, half);
-}
-
-static void a_hole_before_the_first(struct rig *rig)
-{
-    make_hole(rig, 0);
-    map_set(rig->heap, FIRST_GRANULE - 1);
-}
-
-static void hole_in_no_bin(struct rig *rig)
-{
-    hole_unlink(&rig->map->holes, hole_of_block(rig, 3));
-}
-
-static void hole_in_the_wrong_bin(struct rig *rig)
-{
-    hole_unlink(&rig->map->holes, hole_of_block(rig, 3));
-    bin_push(&rig->map->holes, 100, hole_of_block(rig, 3));
-}
-
-static void link_elsewhere(struct rig *rig)
-{
-    hole_of_block(rig, 3)->link = &rig->map->holes.bins[7];
-}
-
-static void bin_in_a_circle(struct rig *rig)
-{
-    hole_of_block(rig, 3)->next = hole_of_block(rig, 3);
-}
-
-static void next_outside_the_heap(struct rig *rig)
-{
-    hole_of_block(rig, 3)->next = (struct hole *)(uintptr_t)0x1000;
-}
-
-static void next_is_live(struct rig *rig)
-{
-    hole_of_block(rig, 3)->next = hole_of_block(rig, 2);
-}
-
-static void bin_bit_lost(struct rig *rig)
-{
-    bit_clear(rig->map->holes.filled.words, bin_of(hole_of_block(rig, 3)->granules));
-}
-
-static void bin_bit_invented(struct rig *rig)
-{
-    bit_set(rig->map->holes.filled.words, 300);
-}
-
-static void top_bit_lost(struct rig *rig)
-{
-    bit_clear(&rig->map->holes.filled.top, bin_of(hole_of_block(rig, 3)->granules) / 32);
-}
-
-static void top_bit_without_a_word(struct rig *rig)
-{
-    bit_set(&rig->map->holes.filled.top, 31);
-}
-
-static void room_too_large(struct rig *rig)
-{
-    rig->map->room++;
-}
-
-static void cached_twice(struct rig *rig)
-{
-    struct cached *block = rig->block[1];
-    block->next = block;
-}
-
-static void cached_in_the_wrong_list(struct rig *rig)
-{
-    cache_push(rig->map, 20, cache_pop(rig->map, BLOCK_BYTES / 8 - 1));
-    rig->map->room--;
-}
-
-static void cached_is_a_hole(struct rig *rig)
-{
-    rig->map->cache[BLOCK_BYTES / 8 - 1] = rig->block[3];
-}
-
-static void cached_outside_the_heap(struct rig *rig)
-{
-    rig->map->cache[BLOCK_BYTES / 8 - 1] = (struct cached *)(uintptr_t)0x1000;
-}
-
-static void cache_bit_lost(struct rig *rig)
-{
-    list_emptied(&rig->map->cache_filled, BLOCK_BYTES / 8 - 1);
-}
-
-static void bit_inside_the_bump_region(struct rig *rig)
-{
-    map_set(rig->heap, rig->map->bump + 5);
-}
-
-static void bump_region_too_long(struct rig *rig)
-{
-    rig->map->bump_granules++;
-}
-
-static void bump_region_elsewhere(struct rig *rig)
-{
-    rig->map->bump += 2;
-}
-
-static void cap_too_large(struct rig *rig)
-{
-    rig->map->cap++;
-    rig->map->room++;
-}
-
-static void cap_too_large_beside_an_open_hole(struct rig *rig)
-{
-    make_hole(rig, 0);
-    cap_too_large(rig);
-}
-
-static void open_hole_forgotten(struct rig *rig)
-{
-    make_hole(rig, 0);
-    rig->map->holes.open = NULL;
-}
-
-static void open_hole_in_a_bin(struct rig *rig)
-{
-    rig->map->holes.open = hole_of_block(rig, 3);
-}
-
-static void open_hole_is_live(struct rig *rig)
-{
-    make_hole(rig, 0);
-    rig->map->holes.open = rig->block[2];
-}
-
-/* Takes the longest hole without a look at what is cached. */
-static void longest_hole_gone(struct rig *rig)
-{
-    struct holes *holes = &rig->map->holes;
-    uint32_t bin = EXACT_BINS;
-    while (holes->bins[bin] == NULL)
-        bin++;
-    struct hole *hole = holes->bins[bin];
-    uint32_t granule = map_granule_of(rig->heap, hole);
-    map_write_length(rig->heap, granule, cut_long(rig->heap, bin, hole->granules));
-}
-
-static const struct mutant {
-    const char *label;
-    void (*damage)(struct rig *rig);
-} mutants[] = {
-    {"I1", first_bit_lost}, {"I1", first_bit_of_all_lost}, {"I1", bit_inside_a_long_block},
-    {"I1", length_too_large}, {"I1", length_zero}, {"I1", fence_lost}, {"I1", fence_is_a_hole},
-    {"I2", header_of_hole_wrong}, {"I2", footer_of_hole_wrong}, {"I2", header_of_hole_huge},
-    {"I2", last_bit_of_hole_lost}, {"I2", bit_inside_a_hole}, {"I3", hole_in_two_halves},
-    {"I3", a_hole_before_the_first}, {"I4", hole_in_no_bin}, {"I4", hole_in_the_wrong_bin},
-    {"I4", link_elsewhere}, {"I4", bin_in_a_circle}, {"I4", next_outside_the_heap},
-    {"I4", next_is_live}, {"I5", bin_bit_lost}, {"I5", bin_bit_invented}, {"I5", top_bit_lost},
-    {"I5", top_bit_without_a_word}, {"I6", room_too_large}, {"I6", cached_twice},
-    {"I6", cached_in_the_wrong_list}, {"I6", cached_is_a_hole}, {"I6", cached_outside_the_heap},
-    {"I6", cache_bit_lost}, {"I7", bit_inside_the_bump_region}, {"I7", bump_region_too_long},
-    {"I1", bump_region_elsewhere}, {"I8", cap_too_large},
-    {"I8", cap_too_large_beside_an_open_hole}, {"I4", open_hole_forgotten},
-    {"I4", open_hole_in_a_bin}, {"I4", open_hole_is_live},
-    {"J", longest_hole_gone},
-};
+/* --- mutants ------------------------------------------------------------------------------ */
 
 static void mutants_of_every_invariant_are_named(void **state)
 {
@@ -518,6 +288,38 @@ static void mutants_of_every_invariant_are_named(void **state)
         assert_label(tested_strategy->check(rig.heap), mutants[i].label);
         host_heap_delete(rig.host);
     }
+}
+
+/* The kinds of blocks in the rig, and what they have together. */
+static void a_walk_shows_each_block_as_what_it_is(void **state)
+{
+    (void)state;
+    struct rig rig = rig_new();
+    struct seen seen = walk(rig.heap);
+    assert_int_equal(seen.count[HEAP_BLOCK_META], 2);
+    assert_int_equal(seen.bytes[HEAP_BLOCK_META], MAP_BYTES + 8 + 16);
+    assert_int_equal(seen.count[HEAP_BLOCK_FREE], 3);
+    assert_int_equal(seen.count[HEAP_BLOCK_CACHED], 2);
+    assert_int_equal(seen.bytes[HEAP_BLOCK_CACHED],
+                     BLOCK_BYTES + rig.map->bump_granules * MAP_GRANULE_BYTES);
+    assert_int_equal(seen.count[HEAP_BLOCK_LIVE], BLOCKS - 2);
+    assert_int_equal(seen.payload_bytes, seen.bytes[HEAP_BLOCK_LIVE]);
+    host_heap_delete(rig.host);
+}
+
+static void a_walk_ends_though_a_cache_list_goes_round(void **state)
+{
+    (void)state;
+    struct rig rig = rig_new();
+    alloc(rig.host, BLOCK_BYTES);
+    void *live = alloc(rig.host, BLOCK_BYTES);
+    struct cached *block = alloc(rig.host, BLOCK_BYTES);
+    give_back(rig.host, block);
+    block->next = block;
+    struct seen seen = walk(rig.heap);
+    assert_true(seen.count[HEAP_BLOCK_LIVE] > BLOCKS - 2);
+    assert_non_null(live);
+    host_heap_delete(rig.host);
 }
 
 /* On a heap so small that nothing is cached: a freed block is a hole at once. */
@@ -551,6 +353,31 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_order_of_requests_breaks_j),
     cmocka_unit_test(a_block_grows_into_the_hole_behind_it),
     cmocka_unit_test(mutants_of_every_invariant_are_named),
+    cmocka_unit_test(the_shortest_hole_that_is_long_enough_is_taken),
+    cmocka_unit_test(a_long_hole_is_cut_for_a_bump_region_if_enough_is_left),
+    cmocka_unit_test(a_short_hole_becomes_the_bump_region_if_it_leaves_more_than_the_old_one),
+    cmocka_unit_test(the_bump_region_serves_as_long_as_two_granules_are_left),
+    cmocka_unit_test(a_full_cache_takes_the_first_block_of_its_length_in_exchange),
+    cmocka_unit_test(a_narrow_cache_exchanges_nothing),
+    cmocka_unit_test(which_lengths_are_cached_depends_on_the_cap),
+    cmocka_unit_test(a_long_request_leaves_the_cache_alone_if_it_finds_a_hole),
+    cmocka_unit_test(requests_of_a_little_more_than_4_kib_keep_j),
+    cmocka_unit_test(a_block_that_grows_keeps_j),
+    cmocka_unit_test(lists_lose_a_block_in_turn),
+    cmocka_unit_test(no_more_is_evicted_than_the_length_of_a_request_asks_for),
+    cmocka_unit_test(a_near_fit_is_up_to_an_eighth_longer),
+    cmocka_unit_test(a_bump_region_begins_for_short_requests_while_there_is_room),
+    cmocka_unit_test(two_long_lengths_share_a_bin_iff_their_bins_are_the_same),
+    cmocka_unit_test(of_eight_holes_of_a_long_bin_the_shortest_is_taken),
+    cmocka_unit_test(a_hole_beyond_the_first_eight_is_found_if_no_other_serves),
+    cmocka_unit_test(a_gap_before_an_aligned_block_has_room_for_a_hole),
+    cmocka_unit_test(an_aligned_request_takes_a_hole_that_just_holds_it),
+    cmocka_unit_test(a_block_is_cut_where_a_hole_has_room),
+    cmocka_unit_test(nothing_is_as_large_as_the_arena),
+    cmocka_unit_test(as_many_blocks_are_shown_as_cached_as_ever_are),
+    cmocka_unit_test(a_block_of_4_kib_is_shown_as_cached),
+    cmocka_unit_test(a_walk_shows_each_block_as_what_it_is),
+    cmocka_unit_test(a_walk_ends_though_a_cache_list_goes_round),
 };
 
 const struct cases boundary_map_cases = {tests, sizeof(tests) / sizeof(tests[0])};

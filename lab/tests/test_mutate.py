@@ -2,11 +2,12 @@
 """mutate: which changes are found in a source, what is kept, and what is said of survivors."""
 
 import importlib.util
+import re
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from lab import ROOT, mutants, mutate, verdicts
+from lab import ROOT, mutants, mutate, variant, verdicts
 from lab.errors import InputError
 from lab.mutants import Mutant
 from lab.verdicts import SAME, SURVIVES, Ledger, Verdict
@@ -77,21 +78,52 @@ class Samples(unittest.TestCase):
         self.assertLess(set(small), set(large))
 
     def test_a_header_is_tried_with_every_strategy_that_includes_it(self) -> None:
-        found = {one.file: [name for name, _ in one.owners] for one in
+        found = {one.file: [owner.strategy for owner in one.owners] for one in
                  mutate.subjects(["bitmap", "tlsf", "half-fit", "best-fit"])}
         self.assertEqual(found["mm/byte_map.h"], ["bitmap", "best-fit"])
         self.assertEqual(found["mm/tagged_block.h"], ["tlsf", "half-fit"])
         self.assertNotIn("mm/heap_strategy.h", found)
 
     def test_the_front_door_and_the_check_can_be_asked_for(self) -> None:
-        for name, file in (("heap", "mm/heap.c"), ("heap_check", "mm/heap_check.c")):
-            (subject, *_) = mutate.subjects([name])
-            self.assertEqual(subject.file, file)
-            self.assertTrue(mutate.chosen(subject, 3, 1))
+        for name, file in (("heap", "mm/heap.c"), ("fences", "mm/quarantine.h"),
+                           ("locks", "mm/lock.h"), ("heap_check", "mm/heap_check.c")):
+            found = {one.file: one for one in mutate.subjects([name])}
+            self.assertTrue(mutate.chosen(found[file], 3, 1))
+
+    def test_every_file_of_the_heap_belongs_to_something(self) -> None:
+        names = {path.stem for path in (ROOT / "mm").glob("*.c")} - {"heap", "heap_check"}
+        found = {one.file for one in mutate.subjects([*names, *mutate.PARTS])}
+        with_functions = {f"mm/{path.name}" for path in (ROOT / "mm").glob("*.[ch]")
+                          if re.search(r"^\{", path.read_text("utf-8"), re.MULTILINE)}
+        self.assertEqual(with_functions - found, {"mm/heap_step.h"})  # which only counts steps
+
+    def test_a_mutant_is_compared_in_every_program_whose_code_may_show_it(self) -> None:
+        (magazines, *_) = (one for one in mutate.subjects(["locks"]) if one.file == "mm/depot.h")
+        (strategy, *_) = mutate.subjects(["tlsf"])
+        self.assertEqual(magazines.owners[0].programs,
+                         ("tests/locking/magazine-test", "arch/host/host-bitmap-percpu"))
+        self.assertEqual(strategy.owners[0].programs, ("arch/host/host-tlsf",))
 
 
 def a_mutant(file: str = "mm/bitmap.c") -> Mutant:
     return Mutant(file, "f", "constant", 3, "1", "2", 1, "a = 1;", "a = 2;")
+
+
+class Trees(unittest.TestCase):
+
+    def test_whoever_includes_upwards_from_a_folder_sees_the_change(self) -> None:
+        root = self.enterContext(temporary_directory())
+        for name in variant.CODE:
+            (root / name / "folder").mkdir(parents=True)
+        (root / "mm" / "x.h").write_text("original")
+        (root / "tests" / "folder" / "test.c").write_text('#include "../../mm/x.h"')
+        with mock.patch.object(variant, "ROOT", root):
+            tree = variant.Tree(mock.Mock(), root / "tree", "mm/x.h", "bitmap", ["bitmap"])
+        tree.write("changed")
+        folder = root / "tree" / "tests" / "folder"
+        self.assertEqual((folder / "test.c").read_text(), '#include "../../mm/x.h"')
+        self.assertEqual((folder / ".." / ".." / "mm" / "x.h").read_text(), "changed")
+        self.assertEqual((root / "mm" / "x.h").read_text(), "original")
 
 
 class Ledgers(unittest.TestCase):
@@ -122,8 +154,37 @@ class Ledgers(unittest.TestCase):
             ledger = Ledger(None)
             ledger.note(a_mutant(), Verdict("k", "mm/bitmap.c", "constant", outcome))
             self.assertIsNotNone(ledger.find(a_mutant()))
-            ledger._tests = "others"
+            ledger._tests = {False: "others", True: "others"}
             self.assertEqual(ledger.find(a_mutant()) is not None, is_known)
+
+    def test_a_survivor_is_not_tried_again_if_it_is_settled_why_it_lives(self) -> None:
+        keys = verdicts.settled({a_mutant().key: "No difference.", "other": "A gap: no test."})
+        self.assertEqual(keys, {a_mutant().key})
+        for known, is_known in ((keys, True), ((), False)):
+            ledger = Ledger(None, (), known)
+            ledger.note(a_mutant(), Verdict("k", "mm/bitmap.c", "constant", SURVIVES))
+            ledger._tests = {False: "others", True: "others"}
+            self.assertEqual(ledger.find(a_mutant()) is not None, is_known)
+
+    def test_the_front_door_s_own_tests_concern_its_own_files_alone(self) -> None:
+        root = self.enterContext(temporary_directory())
+        for name, text in (("mm/x.c", "int a = 1;"), ("mm/door.h", "int a = 1;"),
+                           ("tests/cases.c", ""), ("tests/front_door.h", ""),
+                           ("tests/front_door_test.c", ""), ("tests/fenced_test.c", "")):
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).write_text(text)
+        with mock.patch.object(verdicts, "ROOT", root):
+            ledger = Ledger(self.path, ["mm/door.h"])
+            for file in ("mm/x.c", "mm/door.h"):
+                ledger.note(a_mutant(file), Verdict("k", file, "constant", SURVIVES))
+            ledger.write()
+            for test, forgotten in (("tests/fenced_test.c", "mm/door.h"),
+                                    ("tests/cases.c", "mm/x.c")):
+                (root / test).write_text("int more;")
+                again = Ledger(self.path, ["mm/door.h"])
+                self.assertEqual([file for file in ("mm/x.c", "mm/door.h")
+                                  if again.find(a_mutant(file)) is None], [forgotten])
+                (root / test).write_text("")
 
     def test_a_file_that_is_no_list_of_verdicts_is_named(self) -> None:
         self.path.parent.mkdir()
@@ -163,6 +224,48 @@ class Survivors(unittest.TestCase):
         shown = verdicts.as_markdown(found, {"mm/x.c": 9}, {"a": "No difference"})
         self.assertIn("**No difference**\n\n- `a`\n", shown)
         self.assertIn("**Not explained**\n\n- `b`\n", shown)
+
+
+class Documents(unittest.TestCase):
+    """What is known goes into the document; what only the document knows stays there."""
+
+    TOTALS = {"mm/x.c": 9, "mm/y.h": 7}
+    REASONS = {"mm/x.c f: a -> b": "No difference"}
+
+    def setUp(self) -> None:
+        outcomes = ("strategy-x: t", "exhaustive-x", "exhaustive-x", "host-x", SAME)
+        self.found = [Verdict("mm/x.c f: a -> b", "mm/x.c", "logic", SURVIVES),
+                      Verdict("mm/x.c f: c -> d", "mm/x.c", "logic", SURVIVES),
+                      *(Verdict("k", "mm/x.c", "logic", outcome) for outcome in outcomes)]
+        self.document = self.place("<!-- mutants -->\n<!-- end of mutants -->\n", self.found)
+
+    def place(self, document: str, found: list[Verdict],
+              totals: dict[str, int] = TOTALS) -> str:
+        return verdicts.placed(document, found, totals, self.REASONS)
+
+    def test_a_row_has_what_was_found(self) -> None:
+        self.assertIn("| `mm/x.c` | 9 | 7 | 6 | 4 | 66.7 % | 1 | 2 | 1 | 1 | 1 |", self.document)
+        self.assertIn("**Not explained**\n\n- `mm/x.c f: c -> d`", self.document)
+
+    def test_who_knows_nothing_of_a_file_leaves_its_row(self) -> None:
+        self.assertEqual(self.place(self.document, []), self.document)
+        of_another = Verdict("k", "mm/y.h", "logic", "host-x")
+        again = self.place(self.document, [of_another])
+        self.assertIn("| `mm/x.c` | 9 | 7 | 6 |", again)
+        self.assertIn("| `mm/y.h` | 7 | 1 | 1 | 1 |", again)
+        self.assertIn("| **all** | 16 | 8 | 7 | 5 |", again)
+        self.assertIn("**No difference**\n\n- `mm/x.c f: a -> b`", again)
+
+    def test_who_knows_more_of_a_file_or_another_file_replaces_its_row(self) -> None:
+        killed = [Verdict("k", "mm/x.c", "logic", "host-x")] * 8
+        self.assertIn("| `mm/x.c` | 9 | 8 | 8 | 8 |", self.place(self.document, killed))
+        changed = self.place(self.document, killed[:1], {"mm/x.c": 8, "mm/y.h": 7})
+        self.assertIn("| `mm/x.c` | 8 | 1 | 1 | 1 |", changed)
+        self.assertNotIn("mm/x.c f: a", changed)
+
+    def test_a_document_without_a_place_is_refused(self) -> None:
+        with self.assertRaisesRegex(InputError, "no place for the table"):
+            self.place("text", [])
 
 
 class Explanations(unittest.TestCase):

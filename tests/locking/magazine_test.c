@@ -3,50 +3,19 @@
  * The magazine layer from inside: the front door is compiled into this file, over the naive heap,
  * so that its books can be read, and damaged. Processors are played one after another, by number.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#define _GNU_SOURCE /* for the affinity of threads */
+#include <pthread.h>
+#include <sched.h>
 
-#include <cmocka.h>
+#include "../front_door.h"
 
-#include "../../mm/bitmap.c"
+enum { LARGE_MAP_BYTES = 16384, SIZE = 100, MANY = 200 };
 
-#include "../../mm/heap.c"
-
-enum { MAP_BYTES = 16384, SIZE = 100, MANY = 200 };
-
-static uint32_t misuses;
-
-void heap_misused(const struct heap_misuse *misuse)
-{
-    struct heap_explanation explanation;
-    heap_explain(misuse->address, &explanation); /* may be asked with the lock held */
-    assert_int_equal(explanation.place, HEAP_PLACE_FREED);
-    misuses++;
-}
-
-void heap_panic(const char *format, ...)
-{
-    fail_msg("the heap panicked: %s", format);
-    abort();
-}
-
-static int start(void **state)
+static int start_large(void **state)
 {
     (void)state;
-    region_processor = 0;
-    region_set(MAP_BYTES);
-    kinitHeap();
-    misuses = 0;
+    start_with(LARGE_MAP_BYTES);
     return 0;
-}
-
-static void assert_sound(void)
-{
-    assert_null(heap_check(kheap_strategy(), kheap()));
 }
 
 static struct heap_stats now(void)
@@ -101,7 +70,10 @@ static void a_parked_block_cannot_be_freed_again(void **state)
     void *block = kmalloc(SIZE);
     assert_int_equal(kfree(block), 0);
     assert_int_equal(kfree(block), -1);
-    assert_int_equal(misuses, 1);
+    assert_misuse(1, HEAP_SIN_WRONG_ADDRESS, "kfree", block);
+    struct heap_explanation explanation;
+    heap_explain(block, &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_FREED);
     assert_int_equal(ksize(block), 0);
     assert_sound();
 }
@@ -121,7 +93,7 @@ static void one_that_another_processor_freed_is_its_to_hand_out(void **state)
 static void all_that_is_parked_is_given_back_for_a_large_request(void **state)
 {
     (void)state;
-    uint32_t all = MAP_BYTES * HEAP_BYTES_PER_MAP_BYTE;
+    uint32_t all = LARGE_MAP_BYTES * HEAP_BYTES_PER_MAP_BYTE;
     for (region_processor = 0; region_processor < REGION_PROCESSORS_MAX; region_processor++)
         park(20, SIZE);
     region_processor = 0;
@@ -180,6 +152,470 @@ static void a_full_processor_visits_the_depot_once_a_magazine(void **state)
     assert_sound();
 }
 
+/* --- one part after the other -------------------------------------------------------------- */
+
+static struct heap_own *own(void)
+{
+    return &region_heap_own[region_processor];
+}
+
+static uint32_t chain_length(const void *block)
+{
+    uint32_t length = 0;
+    for (; block != NULL; block = magazine_next(block))
+        length++;
+    return length;
+}
+
+/* What this processor has of a class: loaded, and before. */
+static void assert_own(uint32_t class, uint32_t loaded, uint32_t previous)
+{
+    assert_int_equal(chain_length(own()->loaded[class]), loaded);
+    assert_int_equal(own()->size[class] - own()->room[class], loaded);
+    assert_int_equal(chain_length(own()->previous[class]), previous);
+    assert_int_equal(own()->previous_count[class], previous);
+    assert_int_equal(own()->is_free, 1);
+}
+
+static void the_larger_the_blocks_the_fewer_a_magazine_starts_with(void **state)
+{
+    static const struct {
+        uint32_t bytes;
+        int32_t first, last;
+        uint32_t cut, cut_of_small;
+    } rows[] = {{16, 15, 127, 32, 32}, {32, 15, 127, 32, 16}, {256, 15, 127, 32, 2},
+                {320, 15, 127, 25, 1}, {512, 15, 127, 16, 1}, {640, 15, 102, 12, 1},
+                {1024, 15, 64, 8, 1}, {1280, 12, 51, 6, 1}, {4096, 4, 16, 2, 1}};
+    (void)state;
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        start_with(LARGE_MAP_BYTES);
+        uint32_t class = magazine_class_for(rows[i].bytes);
+        assert_int_equal(magazine_bytes[class], rows[i].bytes);
+        assert_int_equal(depot.size[class], rows[i].first);
+        assert_int_equal(depot_cut_blocks(class), rows[i].cut);
+        int32_t size = rows[i].first;
+        uint32_t growths = 0;
+        for (uint32_t waits = 1; waits < 60; waits++) {
+            depot_note_contention(class); /* nobody has waited since */
+            assert_int_equal(depot.size[class], size);
+            lock.waits++;
+            depot_note_contention(class);
+            if (waits % DEPOT_PATIENCE == 0 && size < rows[i].last) {
+                size = 2 * size + 1 < rows[i].last ? 2 * size + 1 : rows[i].last;
+                growths++;
+            }
+            assert_int_equal(depot.size[class], size);
+            assert_int_equal(heap_magazine_status().growths, growths);
+            assert_int_equal(heap_magazine_status().exchanges, 2 * waits);
+        }
+        assert_int_equal(size, rows[i].last);
+        start_with(MAP_BYTES);
+        assert_int_equal(depot_cut_blocks(class), rows[i].cut_of_small);
+    }
+}
+
+static void blocks_are_cut_out_of_one_and_loaded(void **state)
+{
+    uint32_t class = magazine_class_for(SIZE);
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    assert_own(class, 31, 0);
+    assert_int_equal(own()->size[class], 32); /* it has more than a magazine starts with */
+    assert_int_equal(heap_magazine_status().refills, 1);
+    assert_int_equal(heap_magazine_status().exchanges, 1);
+    assert_int_equal(heap_magazine_status().parked_blocks, 31);
+    assert_int_equal(heap_magazine_status().parked_bytes, 31 * 112);
+    assert_int_equal(*magazine_entry_of(block), class | MAGAZINE_CUT | MAGAZINE_FIRST);
+    for (uint32_t i = 1; i < 32; i++) {
+        assert_int_equal(*magazine_entry_of(block + i * 112), class | MAGAZINE_CUT);
+        assert_ptr_equal(kmalloc(SIZE), block + i * 112);
+        assert_own(class, 31 - i, 0);
+    }
+    assert_int_equal(heap_magazine_status().exchanges, 1);
+    assert_int_equal(now().live_blocks, 32);
+    assert_int_equal(ksize(block + 112), 112);
+    assert_sound();
+}
+
+static void a_full_magazine_is_put_aside_and_the_next_goes_to_the_depot(void **state)
+{
+    enum { BLOCKS = 96, SIZE_AT_FIRST = 15 };
+    uint32_t class = magazine_class_for(SIZE);
+    uint8_t *blocks[BLOCKS];
+    (void)state;
+    for (uint32_t i = 0; i < BLOCKS; i++)
+        blocks[i] = kmalloc(SIZE);
+    assert_own(class, 0, 0);
+    region_processor = 1;
+    uint32_t loaded = 0, previous = 0, in_depot = 0;
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        assert_int_equal(kfree(blocks[i]), 0);
+        uint32_t limit = SIZE_AT_FIRST;
+        if (i == 0)
+            assert_int_equal(own()->size[class], limit);
+        if (loaded == limit) {
+            in_depot += previous > 0;
+            previous = loaded;
+            loaded = 0;
+        }
+        loaded++;
+        assert_own(class, loaded, previous);
+        assert_int_equal(heap_magazine_status().parked_blocks, i + 1);
+        uint32_t magazines = 0;
+        for (struct depot_magazine *one = depot.magazines[class]; one; one = one->next_magazine) {
+            assert_int_equal(one->count, SIZE_AT_FIRST);
+            assert_int_equal(chain_length(one), SIZE_AT_FIRST);
+            magazines++;
+        }
+        assert_int_equal(magazines, in_depot);
+    }
+    assert_sound();
+    uint64_t refills = heap_magazine_status().refills;
+    for (uint32_t i = BLOCKS; i-- > 0;)
+        assert_non_null(kmalloc(SIZE));
+    assert_own(class, 0, 0);
+    assert_null(depot.magazines[class]);
+    assert_int_equal(heap_magazine_status().refills, refills);
+    assert_int_equal(heap_magazine_status().parked_blocks, 0);
+    assert_sound();
+}
+
+static void the_depot_gives_back_what_came_last(void **state)
+{
+    enum { BLOCKS = 4 };
+    uint8_t *blocks[BLOCKS];
+    uint32_t class = magazine_class_for(SIZE);
+    (void)state;
+    for (uint32_t i = 0; i < BLOCKS; i++)
+        blocks[i] = kmalloc(SIZE);
+    struct magazine one = {0}, two = {0};
+    magazine_push(&one, blocks[0]);
+    magazine_push(&two, blocks[1]);
+    magazine_push(&two, blocks[2]);
+    assert_int_equal(two.count, 2);
+    assert_ptr_equal(two.first, blocks[2]);
+    depot_put(class, one);
+    depot_put(class, two);
+    struct magazine got = depot_take(class);
+    assert_ptr_equal(got.first, blocks[2]);
+    assert_int_equal(got.count, 2);
+    assert_ptr_equal(magazine_pop(&got), blocks[2]);
+    assert_ptr_equal(magazine_pop(&got), blocks[1]);
+    assert_int_equal(got.count, 0);
+    got = depot_take(class);
+    assert_ptr_equal(got.first, blocks[0]);
+    assert_int_equal(got.count, 1);
+    got = depot_take(class);
+    assert_null(got.first);
+    assert_int_equal(got.count, 0);
+    for (uint32_t i = 0; i < BLOCKS; i++)
+        depot_put_all(class, (struct magazine){0});
+    assert_null(depot.magazines[class]);
+}
+
+/* What was cut goes back whole, or not at all. */
+static void what_was_cut_goes_back_when_all_of_it_is_parked(void **state)
+{
+    uint32_t class = magazine_class_for(SIZE);
+    uint8_t *blocks[64];
+    (void)state;
+    uint32_t all = now().free_bytes;
+    for (uint32_t i = 0; i < 64; i++)
+        blocks[i] = kmalloc(SIZE); /* two that were cut */
+    for (uint32_t i = 0; i < 63; i++)
+        assert_int_equal(kfree(blocks[i]), 0);
+    depot_take_every_own();
+    assert_true(reclaim_all());
+    assert_false(reclaim_all());
+    depot_give_every_own();
+    assert_int_equal(heap_magazine_status().reclaims, 2);
+    assert_int_equal(heap_magazine_status().parked_blocks, 31);
+    assert_int_equal(now().live_blocks, 1);
+    assert_own(class, 0, 0);
+    assert_int_equal(*magazine_entry_of(blocks[0]), MAGAZINE_NONE);
+    assert_int_equal(*magazine_entry_of(blocks[31]), MAGAZINE_NONE);
+    assert_int_equal(*magazine_entry_of(blocks[32]), class | MAGAZINE_CUT | MAGAZINE_FIRST);
+    assert_int_equal(*magazine_entry_of(blocks[62]), class | MAGAZINE_CUT);
+    uint32_t magazines = 0;
+    for (struct depot_magazine *one = depot.magazines[class]; one; one = one->next_magazine) {
+        assert_true(one->count <= depot.size[class]);
+        magazines++;
+    }
+    assert_int_equal(magazines, 3); /* of 15, 15 and 1 */
+    assert_sound();
+    assert_int_equal(kfree(blocks[63]), 0);
+    depot_take_every_own();
+    assert_true(reclaim_all());
+    depot_give_every_own();
+    assert_int_equal(now().free_bytes, all);
+    assert_int_equal(now().cached_blocks, 0);
+    assert_sound();
+}
+
+static void a_single_block_is_asked_for_where_there_is_no_room_to_cut(void **state)
+{
+    uint32_t class = magazine_class_for(SIZE);
+    uint8_t *last = NULL;
+    (void)state;
+    start_with(MAP_BYTES);
+    while (HEAP_STRATEGY.alloc(&kernel_heap, 520, 8) != NULL)
+        ;
+    for (uint8_t *block; (block = HEAP_STRATEGY.alloc(&kernel_heap, 64, 8)) != NULL;)
+        last = block;
+    assert_non_null(last);
+    assert_null(kmalloc(SIZE));
+    assert_int_equal(heap_stats().failures[HEAP_FAILURE_EXHAUSTED], 1);
+    HEAP_STRATEGY.free(&kernel_heap, last);
+    HEAP_STRATEGY.free(&kernel_heap, last - 64);
+    uint8_t *block = kmalloc(SIZE);
+    assert_non_null(block);
+    assert_int_equal(*magazine_entry_of(block), class);
+    assert_own(class, 0, 0);
+    assert_int_equal(ksize(block), HEAP_STRATEGY.usable(&kernel_heap, block));
+    assert_int_equal(kfree(block), 0);
+    assert_own(class, 1, 0);
+    depot_take_every_own();
+    assert_true(reclaim_class(class));
+    depot_give_every_own();
+    assert_int_equal(*magazine_entry_of(block), MAGAZINE_NONE);
+    assert_own(class, 0, 0);
+}
+
+static void an_aligned_block_is_found_among_the_parked(void **state)
+{
+    uint8_t *block = NULL;
+    (void)state;
+    start_with(MAP_BYTES);
+    while (kmalloc(16) != NULL)
+        ;
+    for (uint32_t unit = 0; unit < magazine_region_bytes() / 16; unit++)
+        if (guard_knows(kernel_heap.region.map + 16 * unit))
+            block = kernel_heap.region.map + 16 * unit;
+    uint8_t *aligned = (uint8_t *)((uintptr_t)block & ~(uintptr_t)127);
+    assert_int_equal(kfree(block), 0);
+    assert_int_equal(kfree(aligned), 0);
+    assert_null(kmalloc_aligned(32, 128));
+    assert_ptr_equal(kmalloc_aligned(16, 128), aligned);
+    assert_null(kmalloc_aligned(16, 128));
+    assert_int_equal(heap_magazine_status().parked_blocks, 1);
+    assert_ptr_equal(kmalloc(1), block);
+}
+
+static void large_and_aligned_blocks_go_back_at_once(void **state)
+{
+    (void)state;
+    struct heap_stats fresh = now();
+    uint8_t *const blocks[] = {kmalloc(MAGAZINE_BYTES_MAX + 1), kmalloc_aligned(40, 64)};
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(*magazine_entry_of(blocks[i]), MAGAZINE_LARGE);
+        assert_int_equal(now().live_blocks, 2 - i);
+        assert_int_equal(kfree(blocks[i]), 0);
+        assert_int_equal(*magazine_entry_of(blocks[i]), MAGAZINE_NONE);
+        assert_int_equal(kfree(blocks[i]), -1);
+        assert_int_equal(misuses, i + 1);
+    }
+    assert_int_equal(now().free_bytes, fresh.free_bytes);
+    assert_int_equal(now().cached_blocks, 0);
+    assert_non_null(kmalloc(MAGAZINE_BYTES_MAX));
+    assert_int_equal(heap_magazine_status().parked_blocks, 1);
+    assert_null(kmalloc(0));
+    assert_null(kmalloc(UINT32_MAX));
+    assert_null(kmalloc(magazine_region_bytes() + 1));
+    assert_int_equal(heap_stats().failures[HEAP_FAILURE_TOO_LARGE], 2);
+}
+
+static void a_block_of_a_class_is_resized_within_it(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE); /* of 112 */
+    uint8_t entry = *magazine_entry_of(block);
+    assert_ptr_equal(krealloc(block, 112), block);
+    assert_ptr_equal(krealloc(block, 1), block);
+    assert_int_equal(*magazine_entry_of(block), entry);
+    assert_int_equal(ksize(block), 112);
+    uint8_t *moved = krealloc(block, 113);
+    assert_ptr_not_equal(moved, block);
+    assert_int_equal(ksize(moved), 128);
+    assert_int_equal(kfree(block), -1);
+    uint8_t *large = kmalloc(5000);
+    assert_ptr_equal(krealloc(large, 6000), large);
+    assert_true(ksize(large) >= 6000);
+    assert_ptr_equal(krealloc(large, 8), large);
+    assert_true(ksize(large) >= 16);
+    assert_int_equal(*magazine_entry_of(large), MAGAZINE_LARGE);
+    assert_sound();
+}
+
+static void all_processors_are_counted_and_none_is_kept(void **state)
+{
+    (void)state;
+    for (region_processor = 0; region_processor < REGION_PROCESSORS_MAX; region_processor++)
+        kfree(kmalloc(SIZE));
+    region_processor = 0;
+    assert_int_equal(heap_magazine_status().parked_blocks, 32 * REGION_PROCESSORS_MAX);
+    assert_int_equal(now().cached_blocks, 32 * REGION_PROCESSORS_MAX);
+    assert_int_equal(now().live_blocks, 0);
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
+        assert_int_equal(region_heap_own[i].is_free, 1);
+    assert_int_equal(heap_stats().peak_live_blocks, 1);
+    for (uint32_t unit = 0; unit <= magazine_region_bytes() / MAGAZINE_UNIT_BYTES; unit++)
+        assert_int_equal(magazine_table[unit] & MAGAZINE_PARKED, 0);
+    kinitHeap();
+    assert_int_equal(heap_magazine_status().parked_blocks, 0);
+    for (uint32_t unit = 0; unit <= magazine_region_bytes() / MAGAZINE_UNIT_BYTES; unit++)
+        assert_int_equal(magazine_table[unit], MAGAZINE_NONE);
+}
+
+static void see_nobody_at_the_magazines(void *context, const struct heap_block *block)
+{
+    (void)block;
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
+        assert_int_equal(region_heap_own[i].is_free, 0);
+    ++*(uint32_t *)context;
+}
+
+static void nobody_is_at_any_magazine_while_the_heap_is_walked(void **state)
+{
+    uint32_t blocks = 0;
+    (void)state;
+    kmalloc(SIZE);
+    kheap_strategy()->walk(kheap(), see_nobody_at_the_magazines, &blocks);
+    assert_true(blocks > 32);
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
+        assert_int_equal(region_heap_own[i].is_free, 1);
+}
+
+static void kinitheap_forgets_every_block(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    assert_int_equal(ksize(block), 112);
+    kinitHeap();
+    assert_int_equal(ksize(block), 0);
+    assert_int_equal(kfree(block), -1);
+    assert_int_equal(misuses, 2);
+}
+
+static void what_it_takes_is_told_to_the_byte(void **state)
+{
+    struct heap_leak leaks[1];
+    (void)state;
+    assert_int_equal(kheap_hardening_bytes(),
+                     sizeof(account) + sizeof(account_plan) + sizeof(guard));
+    assert_int_equal(kheap_locking_bytes(),
+                     sizeof(lock) + sizeof(magazine_table) + sizeof(magazine_classes) +
+                         sizeof(magazine_bytes) + sizeof(depot) + sizeof(region_heap_own));
+    assert_string_equal(kheap_locking(), "percpu");
+    take_here(8);
+    assert_int_equal(heap_leaks(leaks, 1), 0);
+    assert_true(kheap_refuses_wrong_addresses());
+}
+
+static void the_most_blocks_at_once_are_counted_one_by_one(void **state)
+{
+    void *blocks[5];
+    (void)state;
+    for (uint32_t i = 0; i < 5; i++) {
+        blocks[i] = kmalloc(SIZE);
+        assert_int_equal(heap_stats().peak_live_blocks, i + 1);
+    }
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(kfree(blocks[i]), 0);
+    assert_int_equal(account_live, 0);
+    assert_int_equal(heap_stats().peak_live_blocks, 5);
+    kmalloc(SIZE);
+    assert_int_equal(account_live, 1);
+    assert_int_equal(heap_stats().peak_live_blocks, 5);
+    kinitHeap();
+    assert_int_equal(account_live, 0);
+    assert_int_equal(heap_stats().peak_live_blocks, 0);
+}
+
+static void requests_fail_on_purpose_and_before_kinitheap_panic(void **state)
+{
+    const struct heap_failing second = {.skip = 1, .interval = 1, .probability_percent = 100,
+                                        .times = 1};
+    (void)state;
+    heap_fail(&second);
+    assert_null(kmalloc(0));
+    assert_non_null(kmalloc(8));
+    assert_null(kmalloc(8));
+    assert_non_null(kmalloc(8));
+    assert_int_equal(heap_fail_requests(), 3);
+    heap_fail(NULL);
+    assert_panics_before_kinitheap();
+}
+
+static void every_wrong_address_is_refused_and_reported(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    uint8_t *const wrong[] = {block + 1, block + 8, block + 112, kernel_heap.region.map - 16,
+                              kernel_heap.region.map, region_end(), region_end() + 16,
+                              (uint8_t *)(uintptr_t)16};
+    uint32_t count = sizeof(wrong) / sizeof(wrong[0]);
+    assert_all_refused(wrong, count);
+    assert_int_equal(kfree(NULL), 0);
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_int_equal(kfree(block), 0);
+    assert_int_equal(misuses, 3 * count);
+}
+
+/* --- two processors at once ----------------------------------------------------------------- */
+
+enum { THREADS = 2, ROUNDS = 5000000 };
+
+static pthread_barrier_t all_are_there;
+static uint32_t done; /* threads that have made all their rounds, and go on for the others' sake */
+
+static const uint8_t *granule_of_thread(uint32_t thread)
+{
+    return kernel_heap.region.map + thread * GUARD_GRANULE_BYTES;
+}
+
+/* On processors of their own, if there are so many: else they would seldom meet. */
+static void part_threads(uint32_t thread)
+{
+    cpu_set_t mine;
+    CPU_ZERO(&mine);
+    CPU_SET(thread, &mine);
+    pthread_setaffinity_np(pthread_self(), sizeof(mine), &mine);
+}
+
+/* Enters and leaves a granule of its own. Returns, as a number: how often that was lost. */
+static void *enter_and_leave(void *thread)
+{
+    const uint8_t *address = granule_of_thread((uint32_t)(uintptr_t)thread);
+    uintptr_t lost = 0;
+    part_threads((uint32_t)(uintptr_t)thread);
+    pthread_barrier_wait(&all_are_there);
+    for (uint32_t i = 0; __atomic_load_n(&done, __ATOMIC_RELAXED) < THREADS; i++) {
+        guard_enter(address);
+        lost += !guard_leave(address);
+        lost += guard_knows(address);
+        if (i == ROUNDS)
+            __atomic_add_fetch(&done, 1, __ATOMIC_RELAXED);
+    }
+    return (void *)lost;
+}
+
+/* They change bits of the same word, and do not hold the lock. */
+static void the_guard_loses_no_bit_when_processors_meet(void **state)
+{
+    pthread_t threads[THREADS];
+    (void)state;
+    pthread_barrier_init(&all_are_there, NULL, THREADS);
+    done = 0;
+    for (uint32_t i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, enter_and_leave, (void *)(uintptr_t)i);
+    for (uint32_t i = 0; i < THREADS; i++) {
+        void *lost;
+        pthread_join(threads[i], &lost);
+        assert_null(lost);
+    }
+    assert_int_equal(guard.words[0], 0);
+}
+
 /* --- mutants ----------------------------------------------------------------------------- */
 
 static void assert_broken(const char *label)
@@ -221,7 +657,7 @@ static void check_names_a_block_that_is_parked_twice(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup(name, start)
+#define CASE(name) cmocka_unit_test_setup(name, start_large)
     const struct CMUnitTest cases[] = {
         CASE(every_size_is_of_the_smallest_class_that_holds_it),
         CASE(what_is_freed_is_cached_to_who_walks),
@@ -232,6 +668,23 @@ int main(void)
         CASE(a_small_request_is_served_by_a_larger_block_that_is_parked),
         CASE(magazines_grow_where_somebody_waits),
         CASE(a_full_processor_visits_the_depot_once_a_magazine),
+        CASE(the_larger_the_blocks_the_fewer_a_magazine_starts_with),
+        CASE(blocks_are_cut_out_of_one_and_loaded),
+        CASE(a_full_magazine_is_put_aside_and_the_next_goes_to_the_depot),
+        CASE(the_depot_gives_back_what_came_last),
+        CASE(what_was_cut_goes_back_when_all_of_it_is_parked),
+        CASE(a_single_block_is_asked_for_where_there_is_no_room_to_cut),
+        CASE(an_aligned_block_is_found_among_the_parked),
+        CASE(large_and_aligned_blocks_go_back_at_once),
+        CASE(a_block_of_a_class_is_resized_within_it),
+        CASE(all_processors_are_counted_and_none_is_kept),
+        CASE(nobody_is_at_any_magazine_while_the_heap_is_walked),
+        CASE(kinitheap_forgets_every_block),
+        CASE(what_it_takes_is_told_to_the_byte),
+        CASE(the_most_blocks_at_once_are_counted_one_by_one),
+        CASE(requests_fail_on_purpose_and_before_kinitheap_panic),
+        CASE(every_wrong_address_is_refused_and_reported),
+        CASE(the_guard_loses_no_bit_when_processors_meet),
         CASE(check_names_a_block_of_another_class),
         CASE(check_names_a_magazine_that_is_not_as_long_as_is_said),
         CASE(check_names_a_block_that_is_parked_twice),

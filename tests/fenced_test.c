@@ -1,0 +1,699 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The front door at the hardening levels redzone and full: the fence around a block, byte for
+ * byte; the quarantine; and what is said, and done, about each damage.
+ */
+#include "front_door.h"
+
+enum { SIZE = 100, LARGE_MAP_BYTES = 16384 };
+
+static bool is_full(void)
+{
+    return HARDENING == HARDENING_FULL;
+}
+
+static struct fence_plate plate_of(const uint8_t *address)
+{
+    return *fence_plate_of(address);
+}
+
+static void assert_filled(const uint8_t *from, uint32_t bytes, uint8_t with)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        assert_int_equal(from[i], with);
+}
+
+/* --- the fence --------------------------------------------------------------------------------- */
+
+static void the_plate_says_whose_block_it_is(void **state)
+{
+    (void)state;
+    const uint8_t *first = take_here(SIZE);
+    struct fence_plate plate = plate_of(first);
+    assert_int_equal(plate.bytes, SIZE);
+    assert_int_equal(plate.number, 1);
+    assert_true(is_in(plate.allocated_by, (uintptr_t)take_here));
+    assert_null(plate.freed_by);
+    assert_int_equal(plate.front_log2, 5);
+    assert_int_equal(plate.seal, fence_seal(first));
+    assert_int_equal(ksize(first), SIZE);
+    assert_int_equal(plate_of(take_here(1)).number, 2);
+    kinitHeap();
+    assert_int_equal(plate_of(take_here(1)).number, 1);
+}
+
+static void an_alignment_is_kept_by_what_the_caller_gets(void **state)
+{
+    (void)state;
+    for (uint32_t log2 = 4; log2 < 13; log2++) {
+        uint8_t *block = kmalloc_aligned(10, 1U << log2);
+        assert_int_equal((uintptr_t)block % (1U << log2), 0);
+        assert_int_equal(plate_of(block).front_log2, log2 < 5 ? 5 : log2);
+        assert_ptr_equal(fence_start(block), block - (1U << (log2 < 5 ? 5 : log2)));
+        assert_sound();
+        assert_int_equal(kfree(block), 0);
+    }
+}
+
+/* The guard behind fills what the strategy rounded up to, 64 bytes of it at most. */
+static void the_guard_behind_is_as_long_as_there_is_room(void **state)
+{
+    (void)state;
+    for (uint32_t size = 1; size < 200; size++) {
+        uint8_t *block = kmalloc(size);
+        uint32_t room = HEAP_STRATEGY.usable(&kernel_heap, fence_start(block)) - 32 - size;
+        assert_true(room >= FENCE_BEHIND_BYTES_MIN);
+        assert_int_equal(plate_of(block).behind_bytes, room < 64 ? room : 64);
+        assert_ptr_equal(fence_end(block), block + size + plate_of(block).behind_bytes);
+        assert_int_equal(kfree(block), 0);
+    }
+    assert_int_equal(fence_behind_bytes(63), 63);
+    assert_int_equal(fence_behind_bytes(64), 64);
+    assert_int_equal(fence_behind_bytes(65), 64);
+    assert_int_equal(fence_behind_bytes(0x10020), 64);
+}
+
+static void a_guard_s_byte_depends_on_where_it_is(void **state)
+{
+    (void)state;
+    for (uintptr_t place = 0x10000000; place < 0x10000400; place++) {
+        uint8_t byte = fence_byte((const uint8_t *)place);
+        assert_int_equal(byte, 0x80 | ((place ^ place / 128) & 0x7F));
+        assert_int_not_equal(byte, fence_byte((const uint8_t *)(place + 1)));
+    }
+    uint8_t *block = kmalloc(SIZE);
+    for (const uint8_t *byte = block - FENCE_GUARD_BYTES; byte < fence_end(block); byte++)
+        if (byte < block || byte >= block + SIZE)
+            assert_int_equal(*byte, fence_byte(byte));
+}
+
+/* FNV-1a, in other words than the heap's. */
+static void the_seal_is_of_all_that_stands_on_the_plate(void **state)
+{
+    (void)state;
+    uint8_t *block = take_here(SIZE);
+    struct fence_plate plate = plate_of(block);
+    const uint32_t words[] = {plate.bytes, plate.number, (uint32_t)(uintptr_t)plate.allocated_by,
+                              (uint32_t)(uintptr_t)plate.freed_by,
+                              plate.front_log2 + 256U * plate.behind_bytes};
+    uint32_t sum = (uint32_t)(uintptr_t)block;
+    for (uint32_t i = 0; i < 5; i++)
+        sum = (sum ^ words[i]) * 16777619U;
+    assert_int_equal(plate.seal, sum);
+    plate.freed_by = block;
+    *fence_plate_of(block) = plate;
+    assert_false(fence_is_sealed(block));
+}
+
+static void new_memory_is_clean_and_freed_memory_dead(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    assert_filled(block, SIZE, HEAP_FILLER_CLEAN);
+    memset(block, 0, SIZE);
+    uint8_t *other = kmalloc(SIZE);
+    assert_filled(other, SIZE, HEAP_FILLER_CLEAN);
+    assert_int_equal(kfree(block), 0);
+    assert_filled(block + 16, SIZE - 16, HEAP_FILLER_DEAD);
+    if (is_full())
+        assert_filled(block, 16, HEAP_FILLER_DEAD);
+}
+
+/* --- damage ---------------------------------------------------------------------------------------- */
+
+static void every_byte_of_the_guard_behind_is_watched(void **state)
+{
+    (void)state;
+    for (uint32_t size = 1; size < 70; size += 3)
+        for (uint32_t offset = 0;; offset++) {
+            start(state);
+            uint8_t *block = kmalloc(size);
+            uint8_t *byte = block + size + offset;
+            if (byte == fence_end(block))
+                break;
+            *byte ^= 1;
+            assert_string_equal(fenced_check(&kernel_heap), fenced_damages[HEAP_SIN_OVERRUN]);
+            assert_int_equal(free_here(block), -1);
+            assert_misuse(1, HEAP_SIN_OVERRUN, "kfree", byte);
+            assert_true(is_in(last_misuse.caller, (uintptr_t)free_here));
+            assert_int_equal(*byte, fence_byte(byte));
+            assert_int_equal(heap_stats().now.live_blocks, 1);
+            assert_sound();
+            assert_int_equal(kfree(block), 0); /* it was said, and mended */
+            assert_int_equal(misuses, 1);
+        }
+}
+
+static void every_byte_of_the_guard_before_is_watched(void **state)
+{
+    (void)state;
+    for (uint32_t offset = 1; offset <= FENCE_GUARD_BYTES; offset++) {
+        start(state);
+        uint8_t *block = kmalloc(SIZE);
+        for (uint32_t far = offset; far <= FENCE_GUARD_BYTES; far++)
+            block[-(int32_t)far] = 7; /* the nearest is named */
+        assert_string_equal(fenced_check(&kernel_heap), fenced_damages[HEAP_SIN_UNDERRUN]);
+        assert_int_equal(kfree(block), -1);
+        assert_misuse(1, HEAP_SIN_UNDERRUN, "kfree", block - offset);
+        assert_sound();
+        assert_int_equal(kfree(block), 0);
+    }
+}
+
+static void a_block_whose_plate_is_lost_is_given_up(void **state)
+{
+    (void)state;
+    for (uint32_t offset = 0; offset < sizeof(struct fence_plate) - FENCE_GUARD_BYTES; offset++)
+        for (uint32_t with_guard = 0; with_guard < 2; with_guard++) {
+            struct heap_explanation explanation;
+            start(state);
+            uint8_t *block = kmalloc(SIZE);
+            uint8_t *plate = block - sizeof(struct fence_plate);
+            plate[offset] ^= 0x10;
+            if (with_guard)
+                block[-3] ^= 0x10;
+            assert_string_equal(fenced_check(&kernel_heap), fenced_damages[HEAP_SIN_PLATE_LOST]);
+            heap_explain(block, &explanation);
+            assert_int_equal(explanation.place, HEAP_PLACE_LIVE);
+            assert_ptr_equal(explanation.life.block, block);
+            assert_int_equal(explanation.life.bytes, 0);
+            heap_explain(plate, &explanation); /* nobody knows where its strategy's block begins */
+            assert_int_equal(explanation.place, HEAP_PLACE_LIVE);
+            assert_ptr_equal(explanation.life.block, block);
+            assert_int_equal(explanation.life.number, 0);
+            heap_explain(block + 1, &explanation);
+            assert_int_equal(explanation.life.number, 0);
+            assert_int_equal(kfree(block), -1);
+            assert_misuse(1, HEAP_SIN_PLATE_LOST, "kfree", with_guard ? block - 3 : plate);
+            assert_sound();
+            assert_int_equal(heap_stats().now.live_blocks, 0);
+            assert_int_equal(account.below_peak, 1);
+            assert_ptr_equal(history_of(block).block, block);
+            assert_int_equal(kfree(block), -1);
+            assert_misuse(2, HEAP_SIN_WRONG_ADDRESS, "kfree", block);
+            heap_explain(block, &explanation);
+            assert_int_equal(explanation.place, HEAP_PLACE_FREED);
+            assert_ptr_equal(explanation.before.block, block);
+        }
+}
+
+static void a_neighbour_s_damage_is_found_by_the_next_call(void **state)
+{
+    (void)state;
+    uint8_t *before = kmalloc(SIZE);
+    uint8_t *block = kmalloc(SIZE);
+    uint8_t *behind = kmalloc(SIZE);
+    if (before > behind) {
+        uint8_t *swapped = before;
+        before = behind;
+        behind = swapped;
+    }
+    before[SIZE] ^= 1;
+    behind[-1] ^= 1;
+    if (!is_full()) {
+        assert_int_equal(kfree(block), 0);
+        assert_int_equal(misuses, 0);
+        return;
+    }
+    assert_int_equal(kfree(block), 0);
+    assert_misuse(2, HEAP_SIN_UNDERRUN, "kfree", behind - 1);
+    assert_sound();
+    before[SIZE] ^= 1;
+    while (misuses == 2)
+        assert_non_null(kmalloc(SIZE)); /* the quarantined one is a neighbour, and so is this */
+    assert_misuse(3, HEAP_SIN_OVERRUN, "kmalloc", before + SIZE);
+    assert_int_equal(kfree(before), 0);
+}
+
+static void a_neighbour_is_found_up_to_16_kib_away(void **state)
+{
+    enum { FAR = FENCED_LOOK_WORDS * GUARD_WORD_BITS * GUARD_GRANULE_BYTES };
+    (void)state;
+    start_with(LARGE_MAP_BYTES);
+    uint32_t granule = 40 * GUARD_WORD_BITS;
+    for (uint32_t distance = 1; distance < 70 * GUARD_WORD_BITS; distance++) {
+        guard_clear();
+        guard_enter(guard_address_of(granule));
+        uint8_t *known = guard_address_of(granule);
+        assert_ptr_equal(fenced_below(granule + distance, UINT32_MAX), known);
+        uint32_t words = (granule + distance - 1) / GUARD_WORD_BITS - granule / GUARD_WORD_BITS + 1;
+        assert_ptr_equal(fenced_below(granule + distance, FENCED_LOOK_WORDS),
+                         words <= FENCED_LOOK_WORDS ? known : NULL);
+        if (distance > granule)
+            continue;
+        words = granule / GUARD_WORD_BITS - (granule - distance) / GUARD_WORD_BITS + 1;
+        assert_ptr_equal(fenced_from(granule - distance, UINT32_MAX), known);
+        assert_ptr_equal(fenced_from(granule - distance, FENCED_LOOK_WORDS),
+                         words <= FENCED_LOOK_WORDS ? known : NULL);
+    }
+    assert_ptr_equal(fenced_from(granule, 1), guard_address_of(granule));
+    assert_null(fenced_below(granule, UINT32_MAX));
+    assert_null(fenced_from(granule + 1, UINT32_MAX));
+    assert_null(fenced_below(0, UINT32_MAX));
+    guard_clear();
+    guard_enter(guard_address_of(0));
+    assert_ptr_equal(fenced_below(1, 1), guard_address_of(0));
+    assert_ptr_equal(fenced_below(guard_granules(), UINT32_MAX), guard_address_of(0));
+    assert_ptr_equal(fenced_from(0, 1), guard_address_of(0));
+    uint32_t last = guard_granules() - 1;
+    guard_enter(guard_address_of(last));
+    assert_ptr_equal(fenced_from(1, UINT32_MAX), guard_address_of(last));
+    assert_true(FAR == 16 * 1024);
+    start(state);
+}
+
+/* --- wrong addresses ----------------------------------------------------------------------------- */
+
+static void every_wrong_address_is_refused_and_reported(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    uint8_t *freed = kmalloc(SIZE);
+    assert_int_equal(kfree(freed), 0);
+    uint8_t *const wrong[] = {block + 1, block + 8, block - 32, block - 8, freed,
+                              kernel_heap.region.map - 8, region_end(), region_end() + 8};
+    uint32_t count = sizeof(wrong) / sizeof(wrong[0]);
+    assert_all_refused(wrong, count);
+    assert_int_equal(kfree(NULL), 0);
+    assert_int_equal(kfree(block), 0);
+    assert_int_equal(misuses, 3 * count);
+    assert_sound();
+}
+
+static void requests_that_would_go_round_are_too_large(void **state)
+{
+    uint32_t count = 0;
+    (void)state;
+    for (uint32_t size = UINT32_MAX; size > UINT32_MAX - 80; size--) {
+        assert_null(kmalloc(size));
+        assert_null(kmalloc_aligned(size, 4096));
+        count += 2;
+        assert_int_equal(failed(HEAP_FAILURE_TOO_LARGE), count);
+    }
+    uint8_t *block = kmalloc(SIZE);
+    for (uint32_t size = UINT32_MAX; size > UINT32_MAX - 80; size--)
+        assert_null(krealloc(block, size));
+    assert_null(kmalloc_aligned(UINT32_MAX - 4000, 4096));
+    assert_int_equal(kfree(block), 0);
+    assert_null(kmalloc(0));
+    assert_int_equal(heap_stats().peak_live_blocks, 1);
+    assert_sound();
+}
+
+static void what_was_asked_for_is_counted_to_the_byte(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    uint8_t *other = kmalloc(30);
+    assert_int_equal(heap_stats().requested_bytes, 130);
+    assert_int_equal(kfree(other), 0);
+    assert_int_equal(heap_stats().requested_bytes, SIZE);
+    assert_int_equal(heap_stats().peak_requested_bytes, 130);
+    assert_int_equal(heap_stats().peak_live_blocks, 2);
+    block = krealloc(block, 90);
+    assert_int_equal(heap_stats().requested_bytes, 90);
+    block = krealloc(block, 131);
+    assert_int_equal(heap_stats().requested_bytes, 131);
+    assert_true(heap_stats().peak_requested_bytes >= 131);
+    assert_int_equal(kfree(block), 0);
+    assert_int_equal(heap_stats().requested_bytes, 0);
+    assert_int_equal(heap_stats().now.live_blocks, 0);
+    assert_int_equal(account.below_peak, account.peak_blocks);
+    uint32_t books = sizeof(account) + sizeof(account_plan);
+    assert_int_equal(kheap_hardening_bytes(), books + sizeof(guard) + sizeof(history) +
+                                                  (is_full() ? sizeof(quarantine) : 0));
+    assert_string_equal(kheap_hardening(), is_full() ? "full" : "redzone");
+    assert_true((kheap_strategy()->traits & HEAP_VALIDATES_FREE) != 0);
+    assert_true(kheap_refuses_wrong_addresses());
+    assert_int_equal(kheap_locking_bytes(), 0);
+    assert_no_magazines();
+}
+
+static void requests_fail_on_purpose_and_before_kinitheap_panic(void **state)
+{
+    const struct heap_failing all = {.interval = 1, .probability_percent = 100};
+    (void)state;
+    heap_fail(&all);
+    assert_null(kmalloc(8));
+    assert_null(kmalloc_aligned(8, 64));
+    assert_null(kmalloc(0));
+    assert_int_equal(heap_fail_requests(), 2);
+    assert_int_equal(failed(HEAP_FAILURE_ON_PURPOSE), 2);
+    heap_fail(NULL);
+    assert_non_null(kmalloc(8));
+    assert_panics_before_kinitheap();
+}
+
+/* --- the quarantine -------------------------------------------------------------------------------- */
+
+static void a_freed_block_is_not_handed_out_at_once(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    assert_int_equal(free_here(block), 0);
+    assert_int_equal(heap_stats().now.live_blocks, 0);
+    struct heap_explanation explanation;
+    heap_explain(block + 3, &explanation);
+    if (!is_full()) {
+        assert_int_equal(quarantine.count, 0);
+        assert_ptr_equal(history_of(block).block, block);
+        assert_true(is_in(history_of(block).freed_by, (uintptr_t)free_here));
+        return;
+    }
+    assert_int_equal(quarantine.count, 1);
+    assert_true(quarantine_has(block));
+    assert_false(quarantine_has(block + 8));
+    assert_int_equal(quarantine.bytes, 32 + SIZE + plate_of(block).behind_bytes);
+    assert_int_equal(explanation.place, HEAP_PLACE_FREED);
+    assert_int_equal(explanation.life.bytes, SIZE);
+    assert_true(is_in(explanation.life.freed_by, (uintptr_t)free_here));
+    assert_true(heap_stats().now.cached_blocks >= 1);
+    assert_ptr_not_equal(kmalloc(SIZE), block);
+    assert_int_equal(kfree(block), -1);
+    assert_misuse(1, HEAP_SIN_WRONG_ADDRESS, "kfree", block);
+    kinitHeap();
+    assert_int_equal(quarantine.count, 0);
+    assert_int_equal(quarantine.bytes, 0);
+    assert_null(history_of(block).block);
+}
+
+static void blocks_leave_the_quarantine_in_their_order(void **state)
+{
+    enum { BLOCKS = 300 };
+    static uint8_t *blocks[BLOCKS];
+    (void)state;
+    if (!is_full())
+        return;
+    start_with(LARGE_MAP_BYTES);
+    for (uint32_t i = 0; i < BLOCKS; i++)
+        blocks[i] = kmalloc(8);
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        bytes += (uint32_t)(fence_end(blocks[i]) - fence_start(blocks[i]));
+        assert_int_equal(kfree(blocks[i]), 0);
+        uint32_t left = i + 1 < QUARANTINE_BLOCKS ? 0 : i + 2 - QUARANTINE_BLOCKS;
+        assert_int_equal(quarantine.count, i + 1 - left);
+        for (uint32_t k = 0; k <= i; k++)
+            assert_int_equal(quarantine_has(blocks[k]), k >= left);
+        assert_int_equal(quarantine.bytes, bytes / (i + 1) * (i + 1 - left));
+    }
+    assert_sound();
+}
+
+static void the_quarantine_has_an_eighth_of_the_region(void **state)
+{
+    enum { BLOCKS = 20, BYTES = 1000 };
+    uint8_t *blocks[BLOCKS];
+    (void)state;
+    if (!is_full())
+        return;
+    for (uint32_t i = 0; i < BLOCKS; i++)
+        assert_non_null(blocks[i] = kmalloc(BYTES));
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        uint32_t each = (uint32_t)(fence_end(blocks[i]) - fence_start(blocks[i]));
+        assert_int_equal(kfree(blocks[i]), 0);
+        uint32_t most = REGION_BYTES / QUARANTINE_SHARE / each;
+        assert_int_equal(quarantine.count, i + 1 < most ? i + 1 : most);
+    }
+    uint8_t *large = kmalloc(REGION_BYTES / 4);
+    assert_int_equal(kfree(large), 0);
+    assert_int_equal(quarantine.count, 1); /* the newest always stays */
+    assert_true(quarantine_has(large));
+    quarantine.bytes = REGION_BYTES / QUARANTINE_SHARE;
+    quarantine.count = 2;
+    assert_false(quarantine_is_too_large());
+    quarantine.bytes++;
+    assert_true(quarantine_is_too_large());
+    quarantine.count = 1;
+    assert_false(quarantine_is_too_large());
+}
+
+static void all_leave_when_a_request_would_fail(void **state)
+{
+    (void)state;
+    if (!is_full())
+        return;
+    uint8_t *block = kmalloc(REGION_BYTES / 2);
+    assert_int_equal(kfree(block), 0);
+    assert_non_null(kmalloc(REGION_BYTES / 2 + 4000));
+    assert_int_equal(quarantine.count, 0);
+    assert_int_equal(quarantine.bytes, 0);
+    assert_int_equal(failed(HEAP_FAILURE_EXHAUSTED) + failed(HEAP_FAILURE_FRAGMENTED), 0);
+    assert_null(kmalloc(REGION_BYTES / 2 + 4000));
+    assert_sound();
+}
+
+static void who_writes_to_a_freed_block_is_found_out(void **state)
+{
+    (void)state;
+    if (!is_full())
+        return;
+    for (uint32_t size = 1; size < 80; size += 6)
+        for (uint32_t offset = 0; offset < size; offset++) {
+            start(state);
+            uint8_t *block = kmalloc(size);
+            assert_int_equal(kfree(block), 0);
+            block[offset] = 0;
+            assert_string_equal(fenced_check(&kernel_heap), fenced_damages[HEAP_SIN_WRITTEN_FREED]);
+            assert_null(kmalloc(REGION_BYTES)); /* all leave */
+            assert_misuse(1, HEAP_SIN_WRITTEN_FREED, "kmalloc", block + offset);
+            assert_sound();
+        }
+    start(state);
+    uint8_t *block = kmalloc(SIZE);
+    assert_int_equal(kfree(block), 0);
+    assert_non_null(kmalloc(8));
+    assert_int_equal(misuses, 0);
+    assert_ptr_equal(fence_damage_inside(block, SIZE), NULL);
+    for (uint32_t offset = 0; offset < SIZE; offset++) {
+        block[offset] = 0;
+        assert_ptr_equal(fence_damage_inside(block, UINT32_MAX), block + offset);
+        assert_ptr_equal(fence_damage_inside(block, SIZE), block + offset);
+        assert_ptr_equal(fence_damage_inside(block, offset), NULL);
+        assert_ptr_equal(fence_damage_inside(block, offset + 1), block + offset);
+        block[offset] = HEAP_FILLER_DEAD;
+    }
+}
+
+/* A block that is written to while freed is filled anew, and a freed neighbour is looked at. */
+static void a_call_looks_at_the_first_64_bytes_of_a_freed_neighbour(void **state)
+{
+    (void)state;
+    if (!is_full())
+        return;
+    for (uint32_t offset = 60; offset < 68; offset++) {
+        start(state);
+        uint8_t *blocks[3];
+        for (uint32_t i = 0; i < 3; i++)
+            blocks[i] = kmalloc(SIZE);
+        assert_int_equal(kfree(blocks[0]), 0);
+        blocks[0][offset] = 0;
+        assert_int_equal(kfree(blocks[1]), 0);
+        if (offset < FENCED_LOOK_BYTES) {
+            assert_misuse(1, HEAP_SIN_WRITTEN_FREED, "kfree", blocks[0] + offset);
+            assert_filled(blocks[0], SIZE, HEAP_FILLER_DEAD);
+            assert_sound();
+        } else {
+            assert_int_equal(misuses, 0);
+        }
+    }
+}
+
+/* Damage to its plate is said once, whether a call or its release finds it. */
+static void a_freed_block_that_loses_its_plate_was_given_back_once(void **state)
+{
+    (void)state;
+    for (uint32_t found_by_call = 0; found_by_call < 2 && is_full(); found_by_call++) {
+        start(state);
+        uint8_t *block = kmalloc(SIZE);
+        uint8_t *other = kmalloc(SIZE);
+        assert_int_equal(kfree(block), 0);
+        assert_int_equal(account.below_peak, 1);
+        fence_plate_of(block)->number++;
+        if (found_by_call) {
+            assert_int_equal(kfree(block), -1);
+            assert_misuse(1, HEAP_SIN_PLATE_LOST, "kfree", fence_plate_of(block));
+            assert_int_equal(account.below_peak, 1);
+        }
+        assert_null(kmalloc(REGION_BYTES)); /* all leave */
+        assert_int_equal(quarantine.count, 0);
+        assert_misuse(1, HEAP_SIN_PLATE_LOST, found_by_call ? "kfree" : "kmalloc",
+                      fence_plate_of(block));
+        assert_int_equal(account.below_peak, 1);
+        assert_int_equal(kfree(other), 0);
+        assert_int_equal(account.below_peak, 2);
+        assert_sound();
+    }
+}
+
+/* --- resizing ------------------------------------------------------------------------------------------ */
+
+static void a_block_that_is_resized_has_a_new_fence(void **state)
+{
+    (void)state;
+    uint8_t *block = take_here(SIZE);
+    memset(block, 1, SIZE);
+    uint8_t *smaller = krealloc(block, 60);
+    assert_int_equal(smaller == block, !is_full() && HEAP_STRATEGY.resize != NULL);
+    assert_int_equal(ksize(smaller), 60);
+    assert_int_equal(plate_of(smaller).number, 2);
+    assert_false(is_in(plate_of(smaller).allocated_by, (uintptr_t)take_here));
+    assert_filled(smaller, 60, 1);
+    assert_sound();
+    smaller[60] ^= 1;
+    assert_null(krealloc(smaller, 80));
+    assert_misuse(1, HEAP_SIN_OVERRUN, "krealloc", smaller + 60);
+    uint8_t *larger = krealloc(smaller, 80);
+    assert_int_equal(ksize(larger), 80);
+    assert_filled(larger, 60, 1);
+    assert_filled(larger + 60, 20, HEAP_FILLER_CLEAN);
+    assert_int_equal(heap_stats().now.live_blocks, 1);
+    assert_int_equal(heap_stats().requested_bytes, 80);
+    assert_sound();
+    if (is_full()) {
+        assert_true(quarantine_has(block));
+        assert_true(quarantine_has(smaller));
+    }
+    assert_null(krealloc(larger, 0));
+    assert_int_equal(heap_stats().now.live_blocks, 0);
+    assert_int_equal(misuses, 1);
+}
+
+/* --- what is remembered -------------------------------------------------------------------------------- */
+
+static void the_last_256_lives_are_remembered(void **state)
+{
+    (void)state;
+    history_forget();
+    for (uint32_t i = 0; i < 600; i++) {
+        history_note(&(struct heap_life){.block = (const uint8_t *)(uintptr_t)(8 * i + 8),
+                                         .number = i});
+        for (uint32_t k = i > 300 ? i - 300 : 0; k <= i; k++) {
+            struct heap_life life = history_of((const void *)(uintptr_t)(8 * k + 8));
+            assert_int_equal(life.block != NULL, k + HISTORY_LIVES > i);
+            assert_int_equal(life.number, k + HISTORY_LIVES > i ? k : 0);
+        }
+    }
+    history_note(&(struct heap_life){.block = (const uint8_t *)(uintptr_t)(8 * 599 + 8),
+                                     .number = 1000});
+    assert_int_equal(history_of((const void *)(uintptr_t)(8 * 599 + 8)).number, 1000);
+    history_forget();
+    assert_null(history_of((const void *)(uintptr_t)(8 * 599 + 8)).block);
+}
+
+static __attribute__((noinline)) void *take_there(uint32_t bytes)
+{
+    void *block = kmalloc(bytes);
+    __asm__ volatile("" : "+r"(block) : : "memory");
+    return block;
+}
+
+static __attribute__((noinline)) void *take_elsewhere(uint32_t bytes)
+{
+    void *block = kmalloc(bytes);
+    __asm__ volatile("" : "+r"(block) : : "cc");
+    return block;
+}
+
+static void leaks_are_listed_by_caller_the_oldest_first(void **state)
+{
+    struct heap_leak leaks[4];
+    (void)state;
+    assert_int_equal(heap_leaks(leaks, 4), 0);
+    uint8_t *first = take_there(10);
+    uint8_t *second = take_here(20);
+    uint8_t *third = take_elsewhere(30);
+    take_here(40);
+    take_there(50);
+    uint8_t *lost = take_elsewhere(60);
+    assert_int_equal(kfree(take_here(70)), 0);
+    fence_plate_of(lost)->seal++;
+    assert_int_equal(heap_leaks(leaks, 4), 3);
+    const struct {
+        uint8_t *oldest;
+        uint32_t blocks, bytes, number;
+        uintptr_t by;
+    } rows[] = {{first, 2, 60, 1, (uintptr_t)take_there},
+                {second, 2, 60, 2, (uintptr_t)take_here},
+                {third, 1, 30, 3, (uintptr_t)take_elsewhere}};
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_ptr_equal(leaks[i].oldest.block, rows[i].oldest);
+        assert_int_equal(leaks[i].oldest.number, rows[i].number);
+        assert_int_equal(leaks[i].blocks, rows[i].blocks);
+        assert_int_equal(leaks[i].bytes, rows[i].bytes);
+        assert_ptr_equal(leaks[i].allocated_by, leaks[i].oldest.allocated_by);
+        assert_true(is_in(leaks[i].allocated_by, rows[i].by));
+    }
+    assert_int_equal(heap_leaks(leaks, 2), 2);
+    assert_ptr_equal(leaks[1].oldest.block, second);
+    assert_int_equal(heap_leaks(leaks, 0), 0);
+    assert_int_equal(kfree(first), 0);
+    assert_int_equal(heap_leaks(leaks, 4), 3);
+    assert_ptr_equal(leaks[0].oldest.block, second);
+}
+
+static void an_address_is_explained_by_the_fence_it_lies_in(void **state)
+{
+    struct heap_explanation explanation;
+    (void)state;
+    kmalloc(SIZE);
+    uint8_t *block = kmalloc(SIZE);
+    kmalloc(SIZE);
+    for (const uint8_t *at = fence_start(block); at < fence_end(block); at++) {
+        heap_explain(at, &explanation);
+        assert_int_equal(explanation.place, HEAP_PLACE_LIVE);
+        assert_ptr_equal(explanation.life.block, block);
+        assert_int_equal(explanation.life.bytes, SIZE);
+        assert_int_equal(explanation.life.number, 2);
+        assert_null(explanation.damage);
+    }
+    const uint8_t *const around[] = {fence_start(block) - 1, fence_end(block)};
+    for (uint32_t i = 0; i < 2; i++) {
+        heap_explain(around[i], &explanation);
+        assert_ptr_not_equal(explanation.life.block, block);
+    }
+    uint8_t *aligned = kmalloc_aligned(8, 512);
+    heap_explain(aligned - 512, &explanation);
+    assert_ptr_equal(explanation.life.block, aligned);
+    heap_explain(region_end(), &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_OUTSIDE);
+    heap_explain(region_end() - 1, &explanation);
+    assert_int_not_equal(explanation.place, HEAP_PLACE_OUTSIDE);
+    heap_explain(kernel_heap.region.map, &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_META);
+}
+
+#define CASE(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(the_plate_says_whose_block_it_is),
+        CASE(an_alignment_is_kept_by_what_the_caller_gets),
+        CASE(the_guard_behind_is_as_long_as_there_is_room),
+        CASE(a_guard_s_byte_depends_on_where_it_is),
+        CASE(the_seal_is_of_all_that_stands_on_the_plate),
+        CASE(new_memory_is_clean_and_freed_memory_dead),
+        CASE(every_byte_of_the_guard_behind_is_watched),
+        CASE(every_byte_of_the_guard_before_is_watched),
+        CASE(a_block_whose_plate_is_lost_is_given_up),
+        CASE(a_neighbour_s_damage_is_found_by_the_next_call),
+        CASE(a_neighbour_is_found_up_to_16_kib_away),
+        CASE(every_wrong_address_is_refused_and_reported),
+        CASE(requests_that_would_go_round_are_too_large),
+        CASE(what_was_asked_for_is_counted_to_the_byte),
+        CASE(requests_fail_on_purpose_and_before_kinitheap_panic),
+        CASE(a_freed_block_is_not_handed_out_at_once),
+        CASE(blocks_leave_the_quarantine_in_their_order),
+        CASE(the_quarantine_has_an_eighth_of_the_region),
+        CASE(all_leave_when_a_request_would_fail),
+        CASE(who_writes_to_a_freed_block_is_found_out),
+        CASE(a_call_looks_at_the_first_64_bytes_of_a_freed_neighbour),
+        CASE(a_freed_block_that_loses_its_plate_was_given_back_once),
+        CASE(a_block_that_is_resized_has_a_new_fence),
+        CASE(the_last_256_lives_are_remembered),
+        CASE(leaks_are_listed_by_caller_the_oldest_first),
+        CASE(an_address_is_explained_by_the_fence_it_lies_in),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The heap's lock from inside: its word, its queue, and what is counted. The front door is compiled
+ * into this file, with -Dhardening=full, over the naive heap; threads are its processors.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "../front_door.h"
+
+enum { WAITERS = 3 };
+
+static void assert_free(void)
+{
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_ptr_equal(lock.reporter, NULL);
+}
+
+static void a_call_takes_the_lock_and_gives_it(void **state)
+{
+    (void)state;
+    uint64_t before = heap_lock_status().acquisitions;
+    void *block = kmalloc(8);
+    assert_free();
+    assert_int_equal(heap_lock_status().acquisitions, before + 1);
+    assert_int_equal(kfree(block), 0);
+    assert_int_equal(kfree(NULL), 0);
+    assert_free();
+    assert_true(heap_lock_status().acquisitions >= before + 2);
+    assert_int_equal(heap_lock_status().waits, 0);
+    assert_int_equal(heap_lock_status().spins, 0);
+}
+
+static void every_call_leaves_the_lock_free(void **state)
+{
+    struct heap_leak leaks[2];
+    struct heap_explanation explanation;
+    (void)state;
+    uint8_t *block = kmalloc(100);
+    uint8_t *const wrong[] = {block + 8, region_end()};
+    for (uint32_t i = 0; i < 2; i++) {
+        kfree(wrong[i]);
+        assert_free();
+        (void)ksize(wrong[i]);
+        assert_free();
+        assert_null(krealloc(wrong[i], 10));
+        assert_free();
+    }
+    assert_int_equal(misuses, 6);
+    assert_null(kmalloc(REGION_BYTES));
+    assert_free();
+    assert_null(kmalloc_aligned(REGION_BYTES, 64));
+    assert_free();
+    assert_non_null(kmalloc_aligned(10, 64));
+    assert_free();
+    assert_non_null(kcalloc(2, 8));
+    assert_free();
+    block = krealloc(block, 50);
+    assert_free();
+    block = krealloc(block, 5000);
+    assert_free();
+    assert_int_equal(ksize(block), 5000);
+    assert_free();
+    assert_null(krealloc(block, 0));
+    assert_free();
+    heap_leaks(leaks, 2);
+    assert_free();
+    heap_explain(block, &explanation);
+    assert_free();
+    heap_stats();
+    assert_free();
+    heap_magazine_status();
+    assert_free();
+}
+
+static void a_heap_that_is_not_ready_is_locked(void **state)
+{
+    static uint8_t anything[100];
+    (void)state;
+    lock = (struct lock){0};
+    account_state = ACCOUNT_NOT_READY;
+    ASSERT_PANICS(kfree(anything + 50), "kmalloc or kfree: called before kinitHeap()");
+    ASSERT_PANICS(ksize(anything + 50), "kmalloc or kfree: called before kinitHeap()");
+    kinitHeap();
+    assert_free();
+    ASSERT_PANICS(kmalloc(8), "");
+}
+
+static void what_it_takes_and_is_called_is_told(void **state)
+{
+    (void)state;
+    assert_true(lock_is_there());
+    assert_true(lock_insists());
+    assert_string_equal(kheap_locking(), "spin");
+    assert_int_equal(kheap_locking_bytes(), sizeof(lock));
+}
+
+/* --- the queue ------------------------------------------------------------------------------ */
+
+struct waiter {
+    pthread_t thread;
+    uint32_t number;
+    void *block;
+};
+
+static uint32_t arrivals[WAITERS]; /* who got the lock, in order */
+static uint32_t arrived;
+
+static void *wait_for_lock(void *context)
+{
+    struct waiter *waiter = context;
+    region_processor = waiter->number + 1;
+    lock_take();
+    arrivals[arrived++] = waiter->number;
+    lock_give();
+    return NULL;
+}
+
+/* Until the lock's word is this: a newcomer is none any more, but waits in the queue. */
+static void wait_until_word(int32_t word)
+{
+    while (__atomic_load_n(&lock.word, __ATOMIC_RELAXED) != word)
+        sched_yield();
+}
+
+static void who_comes_first_is_served_first(void **state)
+{
+    struct waiter waiters[WAITERS];
+    (void)state;
+    for (uint32_t round = 1; round < 20; round++) {
+        arrived = 0;
+        lock_take();
+        assert_int_equal(lock.word, LOCK_FREE + 1);
+        for (uint32_t i = 0; i < WAITERS; i++) {
+            waiters[i].number = i;
+            pthread_create(&waiters[i].thread, NULL, wait_for_lock, &waiters[i]);
+            wait_until_word(LOCK_FREE + 1 + LOCK_QUEUED * (int32_t)(i + 1));
+        }
+        assert_int_equal(arrived, 0);
+        lock_give();
+        for (uint32_t i = 0; i < WAITERS; i++)
+            pthread_join(waiters[i].thread, NULL);
+        for (uint32_t i = 0; i < WAITERS; i++)
+            assert_int_equal(arrivals[i], i);
+        assert_free();
+        assert_int_equal(lock.waits, round * WAITERS);
+        assert_int_equal(heap_lock_status().waits, round * WAITERS);
+        assert_int_equal(lock.next_ticket, round * WAITERS);
+        assert_int_equal(lock.now_serving, round * WAITERS);
+    }
+    assert_true(heap_lock_status().spins >= heap_lock_status().waits);
+    assert_true(heap_lock_status().spins < 1U << 31);
+}
+
+/* The first in the queue takes the lock from its last holder, but not from a newcomer. */
+static void the_first_in_the_queue_takes_what_nobody_has(void **state)
+{
+    (void)state;
+    lock.word = LOCK_FREE + LOCK_QUEUED;
+    assert_true(lock_try_first());
+    assert_int_equal(lock.word, LOCK_FREE + 1);
+    lock.word = LOCK_FREE + 2 * LOCK_QUEUED;
+    assert_true(lock_try_first());
+    assert_int_equal(lock.word, LOCK_FREE + 1 + LOCK_QUEUED);
+    for (int32_t there = 1; there < 9; there++) {
+        lock.word = LOCK_FREE + LOCK_QUEUED + there;
+        assert_false(lock_try_first());
+        assert_int_equal(lock.word, LOCK_FREE + LOCK_QUEUED + there);
+    }
+    lock_start();
+    assert_free();
+}
+
+/* --- watching ----------------------------------------------------------------------------- */
+
+static void how_long_the_lock_was_held_is_told(void **state)
+{
+    struct waiter waiter = {.number = 0};
+    (void)state;
+    lock_start();
+    arrived = 0;
+    uint64_t came_at = kernel_heap_clock();
+    lock_take();
+    pthread_create(&waiter.thread, NULL, wait_for_lock, &waiter);
+    wait_until_word(LOCK_FREE + 1 + LOCK_QUEUED);
+    uint64_t queued_at = kernel_heap_clock();
+    usleep(2000);
+    uint64_t gave_at = kernel_heap_clock();
+    lock_give();
+    pthread_join(waiter.thread, NULL);
+    uint64_t end = kernel_heap_clock();
+    struct heap_lock_status status = heap_lock_status();
+    assert_int_equal(status.acquisitions, 2);
+    assert_int_equal(status.waits, 1);
+    assert_true(status.spins > 0);
+    assert_true(status.held_max >= gave_at - queued_at);
+    assert_true(status.held_max <= end - came_at);
+    assert_true(status.held_ticks >= status.held_max);
+    assert_true(status.held_ticks <= end - came_at);
+    assert_true(status.kept_out_max >= gave_at - queued_at); /* who waits keeps them out, too */
+    assert_true(status.kept_out_max <= end - came_at);
+    assert_true(status.kept_out_at >= gave_at && status.kept_out_at <= end);
+    lock_take();
+    lock_give();
+    assert_int_equal(heap_lock_status().acquisitions, 3);
+    assert_int_equal(heap_lock_status().held_max, status.held_max);
+    assert_int_equal(heap_lock_status().kept_out_max, status.kept_out_max);
+    assert_int_equal(heap_lock_status().kept_out_at, status.kept_out_at);
+    assert_true(heap_lock_status().held_ticks > status.held_ticks);
+    assert_int_equal(lock.waited_ticks, 0);
+}
+
+/* --- reports -------------------------------------------------------------------------------- */
+
+/* front_door.h asks for an explanation from inside a report; others have to wait meanwhile. */
+static void only_who_reports_may_look_without_the_lock(void **state)
+{
+    (void)state;
+    lock_take();
+    lock_report_begins();
+    assert_ptr_equal(lock.reporter, kernel_heap_self());
+    lock_take_to_look();
+    assert_int_equal(lock.word, LOCK_FREE + 1);
+    lock_give_after_looking();
+    assert_int_equal(lock.word, LOCK_FREE + 1);
+    lock_report_ends();
+    assert_null(lock.reporter);
+    lock_give();
+    lock_take_to_look();
+    assert_int_equal(lock.word, LOCK_FREE + 1);
+    lock_give_after_looking();
+    assert_free();
+}
+
+#define CASE(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(a_call_takes_the_lock_and_gives_it),
+        CASE(every_call_leaves_the_lock_free),
+        CASE(a_heap_that_is_not_ready_is_locked),
+        CASE(what_it_takes_and_is_called_is_told),
+        CASE(who_comes_first_is_served_first),
+        CASE(the_first_in_the_queue_takes_what_nobody_has),
+        CASE(how_long_the_lock_was_held_is_told),
+        CASE(only_who_reports_may_look_without_the_lock),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}

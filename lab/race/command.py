@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.errors import InputError
-from lab.race import debug, drawing, explore, real, throughput, timer
+from lab.race import debug, drawing, explore, hold, real, throughput, timer
 from lab.race.boots import Boot, Record, Runs, carried_out
 
 WIDTH = 100
@@ -52,6 +52,8 @@ def run(request: Request, options: argparse.Namespace) -> int:
         return _real(request, console)
     if options.measure:
         return _measure(request, console)
+    if options.hold:
+        return _hold(request, options.hold, console)
     if options.schedule:
         return _replay(request, options.schedule, options.gdb, console)
     return _race(request, console)
@@ -194,6 +196,25 @@ def _measure(request: Request, console: Console) -> int:
             f" - where it took more than {Runs.HANG_SECONDS:.0f} s, as when who is next in turn for"
             " a lock has no core."])
     return 0
+
+
+def _hold(request: Request, operations: int, console: Console) -> int:
+    asked = {(name, locking): boot for name in request.strategies
+             for locking, boot in hold.boots(
+                 name, operations, request.processors, request.seed,
+                 request.interval or hold.INTERVAL).items()}
+    records = carried_out(list(asked.values()), console, request.workers)
+    found = {key: record for key, boot in asked.items() if (record := records[boot]) is not None}
+    _print(_table(hold.TITLES, [hold.row(*key, record) for key, record in found.items()],
+                  (0, 1, 8)),
+           [f"{operations:,} calls of {request.processors} processors together, and those of their"
+            f" interrupts, seed {request.seed}. waits: how often somebody found the lock taken."
+            " held: the longest that it was held. kept out: the longest that interrupts were kept"
+            " out, waiting included; both in instructions, exact."])
+    wrong = {key: record for key, record in found.items() if record["trouble"] is not None}
+    for (name, locking), record in wrong.items():
+        _say(["", f"{name}, {locking}:", *timer.tell(record)])
+    return 1 if wrong else 0
 
 
 def _replay(request: Request, schedule: str, waits_for_gdb: bool, console: Console) -> int:

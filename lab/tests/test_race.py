@@ -10,7 +10,7 @@ from unittest import mock
 
 from lab import ROOT, qemu
 from lab.errors import RunError
-from lab.race import boots, command, debug, drawing, explore, real, throughput, timer
+from lab.race import boots, command, debug, drawing, explore, hold, real, throughput, timer
 from lab.tests.support import said
 
 WIDTH = 100
@@ -145,6 +145,25 @@ class Figures(unittest.TestCase):
         self.assertEqual(throughput.row("tlsf", "spin", asked, records),
                          ("tlsf", "spin", "0.050", "30", "1,200", "2.00", "4.00", "8.00"))
 
+    def test_a_long_run_that_goes_wrong_is_told_and_is_an_error(self) -> None:
+        well: dict[str, Any] = {
+            "operations": 4000, "interrupt_operations": 1000, "failures": 3,
+            "interrupt_failures": 2, "interrupts": 1000, "trouble": None,
+            "lock": {"waits": 9, "held_max": 30, "kept_out_max": 1200}}
+        trouble = {"kind": "twice", "at": 77, "text": "somebody's", "interrupted": []}
+        for ends, expected, kind in ((well, 0, "well"), (well | {"trouble": trouble}, 1, "twice")):
+            records = {boot: record for boot, record in zip(
+                hold.boots("tlsf", 4000, 4, 1, hold.INTERVAL).values(), (well, ends))}
+            with self.subTest(kind), \
+                    mock.patch.object(command, "carried_out", return_value=records) as carried_out:
+                status, out, _ = said("race", "tlsf", "--hold", "4000", "--processors", "4")
+            self.assertEqual(list(carried_out.call_args[0][0]), list(records))
+            self.assertEqual(status, expected)
+            row = out.splitlines()[3]
+            self.assertEqual(row.split(), ["tlsf", "percpu", "5,000", "5", "1,000", "9", "30",
+                                           "1,200", kind])
+            self.assertEqual("at instruction 77: somebody's" in out, expected == 1)
+
     def test_each_number_of_switches_has_a_row(self) -> None:
         record = {"explored": [
             {"switches": 1, "stride": 1, "schedules": 1330, "failing": 0, "ends": {}},
@@ -201,6 +220,13 @@ class Raced(unittest.TestCase):
         _, out, _ = said("race")
         text = (ROOT / "docs" / "concurrency.md").read_text("utf-8")
         self.assertEqual(shape(out), shape(text))
+
+    def test_a_lock_holds_for_long(self) -> None:
+        status, out, err = said("race", "--hold", "3000", "--interval", "3000")
+        self.assertEqual(status, 0, err)
+        rows = [line.split() for line in out.splitlines() if line.startswith("bitmap ")]
+        self.assertEqual([(row[1], row[-1]) for row in rows],
+                         [("spin", "well"), ("percpu", "well")])
 
     def test_a_hammered_heap_with_a_lock_holds(self) -> None:
         record = {"operations": 9, "interrupt_operations": 1, "interrupts": 3, "trouble": None}

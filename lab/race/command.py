@@ -155,8 +155,7 @@ def _explore(request: Request, bound: int, console: Console) -> int:
             " instruction of these (1), or, where that would take too long, before every"
             " so-manyth. percpu's first calls fill its magazines and are long: there one switch,"
             " and as many as asked for once the magazines are loaded.",
-            *(f"{name}: {drawing.ENDS[name]}." for name in ("twice", "refused", "broken", "lost",
-                                                            "crashed", "endless")
+            *(f"{name}: {end}." for name, end in drawing.ENDS.items()
               if any(name in row[-1] for row in rows))])
     return 0
 

@@ -175,6 +175,16 @@ class Figures(unittest.TestCase):
              ("tlsf", explore.SCENARIOS[0].title, "2", "3", "18,368", "31",
               "twice 30, lost 1")])
 
+    def test_each_way_to_go_wrong_is_explained(self) -> None:
+        part = {"switches": 1, "stride": 1, "schedules": 99, "failing": 1}
+        for way, meaning in drawing.ENDS.items():
+            record = {"explored": [part | {"ends": {} if way == "clean" else {way: 1}}]}
+            records = {boot: record for boot in explore.boots("tlsf", 1).values()}
+            with self.subTest(way), \
+                    mock.patch.object(command, "carried_out", return_value=records):
+                _, out, _ = said("race", "tlsf", "--explore", "1")
+            self.assertEqual(f"{way}: {meaning}." in out, way != "clean")
+
     def test_a_boot_without_a_record_is_an_error_unless_it_may_hang(self) -> None:
         async def boot(*_: object, **__: object) -> Any:
             return mock.Mock(stopped="", status=qemu.STATUS_PANIC, tail=())

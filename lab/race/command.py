@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.errors import InputError
-from lab.race import debug, drawing, explore, real, throughput, timer
+from lab.race import debug, drawing, explore, hold, real, throughput, timer
 from lab.race.boots import Boot, Record, Runs, carried_out
 
 WIDTH = 100
@@ -52,6 +52,8 @@ def run(request: Request, options: argparse.Namespace) -> int:
         return _real(request, console)
     if options.measure:
         return _measure(request, console)
+    if options.hold:
+        return _hold(request, options.hold, console)
     if options.schedule:
         return _replay(request, options.schedule, options.gdb, console)
     return _race(request, console)
@@ -96,8 +98,7 @@ def _race(request: Request, console: Console) -> int:
     steps = {name: _steps_boot(request, name) for name in request.strategies}
     records = carried_out([*timers.values(), *steps.values()], console, request.workers)
     for name in request.strategies:
-        print(f"{name}, {steps[name].processors} processor"
-              f"{'' if steps[name].processors == 1 else 's'}, locking {request.locking}")
+        print(f"{name}, {_processors(steps[name].processors)}, locking {request.locking}")
         if name in timers:
             print(f"\nTimer interrupts that allocate, every {request.interval or timer.INTERVAL:,}"
                   f" instructions in the mean, seed {request.seed}:")
@@ -121,6 +122,10 @@ def _origin(record: Record) -> str:
     if count < record["drawn_switches"]:
         return f"{drawn} Of these, {count} will do:"
     return drawn[:-1] + ":"
+
+
+def _processors(number: int) -> str:
+    return f"{number} processor{'' if number == 1 else 's'}"
 
 
 def _switches(number: int) -> str:
@@ -153,8 +158,7 @@ def _explore(request: Request, bound: int, console: Console) -> int:
             " instruction of these (1), or, where that would take too long, before every"
             " so-manyth. percpu's first calls fill its magazines and are long: there one switch,"
             " and as many as asked for once the magazines are loaded.",
-            *(f"{name}: {drawing.ENDS[name]}." for name in ("twice", "refused", "broken", "lost",
-                                                            "crashed", "endless")
+            *(f"{name}: {end}." for name, end in drawing.ENDS.items()
               if any(name in row[-1] for row in rows))])
     return 0
 
@@ -188,12 +192,34 @@ def _measure(request: Request, console: Console) -> int:
                    *(f"x{number}" for number in throughput.PROCESSORS[1:])), rows, (0, 1)),
            ["lock/call: how often a call takes the heap's lock. held: the longest that it was held."
             " kept out: the longest that interrupts were kept out, waiting included; both in"
-            " instructions, of two processors with timer interrupts, exact."
+            " instructions of two processors with timer interrupts, which take turns: what the"
+            " other does in between counts, too. --hold with --processors 1 tells what a call"
+            " takes."
             f" x2, x4, x8: throughput of so many processors, one being 1, on the"
             f" {os.cpu_count()} cores of this machine: only its ratios mean something;"
             f" - where it took more than {Runs.HANG_SECONDS:.0f} s, as when who is next in turn for"
             " a lock has no core."])
     return 0
+
+
+def _hold(request: Request, operations: int, console: Console) -> int:
+    asked = {(name, locking): boot for name in request.strategies
+             for locking, boot in hold.boots(
+                 name, operations, request.processors, request.seed,
+                 request.interval or hold.INTERVAL).items()}
+    records = carried_out(list(asked.values()), console, request.workers)
+    found = {key: record for key, boot in asked.items() if (record := records[boot]) is not None}
+    _print(_table(hold.TITLES, [hold.row(*key, record) for key, record in found.items()],
+                  (0, 1, 8)),
+           [f"{operations:,} calls of {_processors(request.processors)}, and those of interrupts,"
+            f" seed {request.seed}. waits: how often somebody found the lock taken. held: the"
+            " longest that it was held. kept out: the longest that interrupts were kept out,"
+            " waiting included; both in instructions. Processors take turns, and what the others do"
+            " in between counts, too: what a call itself takes is told with --processors 1."])
+    wrong = {key: record for key, record in found.items() if record["trouble"] is not None}
+    for (name, locking), record in wrong.items():
+        _say(["", f"{name}, {locking}:", *timer.tell(record)])
+    return 1 if wrong else 0
 
 
 def _replay(request: Request, schedule: str, waits_for_gdb: bool, console: Console) -> int:

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="of what is left to chance (default: 1)")
     parser.add_argument("--interval", type=count, metavar="N",
                         help="between a processor's timer interrupts, in the mean: instructions"
-                        " (default: 3000), with --real cycles (default: 100000)")
+                        " (default: 3000; with --hold 10000), with --real cycles (default: 100000)")
     _add_modes(parser)
     return parser
 
@@ -70,6 +70,9 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
                        " goes wrong on this machine")
     modes.add_argument("--measure", action="store_true",
                        help="how long interrupts are kept out, and throughput of 1 to 8 processors")
+    modes.add_argument("--hold", type=count, metavar="CALLS",
+                       help="make so many calls with each locking that serves several processors:"
+                       " nothing may go wrong")
     parser.add_argument("--calls", type=count, default=2, metavar="N",
                         help="of each side in a --schedule (default: 2)")
     parser.add_argument("--gdb", action="store_true",

@@ -10,7 +10,7 @@ from unittest import mock
 
 from lab import ROOT, qemu
 from lab.errors import RunError
-from lab.race import boots, command, debug, drawing, explore, real, throughput, timer
+from lab.race import boots, command, debug, drawing, explore, hold, real, throughput, timer
 from lab.tests.support import said
 
 WIDTH = 100
@@ -145,6 +145,25 @@ class Figures(unittest.TestCase):
         self.assertEqual(throughput.row("tlsf", "spin", asked, records),
                          ("tlsf", "spin", "0.050", "30", "1,200", "2.00", "4.00", "8.00"))
 
+    def test_a_long_run_that_goes_wrong_is_told_and_is_an_error(self) -> None:
+        well: dict[str, Any] = {
+            "operations": 4000, "interrupt_operations": 1000, "failures": 3,
+            "interrupt_failures": 2, "interrupts": 1000, "trouble": None,
+            "lock": {"waits": 9, "held_max": 30, "kept_out_max": 1200}}
+        trouble = {"kind": "twice", "at": 77, "text": "somebody's", "interrupted": []}
+        for ends, expected, kind in ((well, 0, "well"), (well | {"trouble": trouble}, 1, "twice")):
+            records = {boot: record for boot, record in zip(
+                hold.boots("tlsf", 4000, 4, 1, hold.INTERVAL).values(), (well, ends))}
+            with self.subTest(kind), \
+                    mock.patch.object(command, "carried_out", return_value=records) as carried_out:
+                status, out, _ = said("race", "tlsf", "--hold", "4000", "--processors", "4")
+            self.assertEqual(list(carried_out.call_args[0][0]), list(records))
+            self.assertEqual(status, expected)
+            row = out.splitlines()[3]
+            self.assertEqual(row.split(), ["tlsf", "percpu", "5,000", "5", "1,000", "9", "30",
+                                           "1,200", kind])
+            self.assertEqual("at instruction 77: somebody's" in out, expected == 1)
+
     def test_each_number_of_switches_has_a_row(self) -> None:
         record = {"explored": [
             {"switches": 1, "stride": 1, "schedules": 1330, "failing": 0, "ends": {}},
@@ -155,6 +174,16 @@ class Figures(unittest.TestCase):
             [("tlsf", explore.SCENARIOS[0].title, "1", "1", "1,330", "0", ""),
              ("tlsf", explore.SCENARIOS[0].title, "2", "3", "18,368", "31",
               "twice 30, lost 1")])
+
+    def test_each_way_to_go_wrong_is_explained(self) -> None:
+        part = {"switches": 1, "stride": 1, "schedules": 99, "failing": 1}
+        for way, meaning in drawing.ENDS.items():
+            record = {"explored": [part | {"ends": {} if way == "clean" else {way: 1}}]}
+            records = {boot: record for boot in explore.boots("tlsf", 1).values()}
+            with self.subTest(way), \
+                    mock.patch.object(command, "carried_out", return_value=records):
+                _, out, _ = said("race", "tlsf", "--explore", "1")
+            self.assertEqual(f"{way}: {meaning}." in out, way != "clean")
 
     def test_a_boot_without_a_record_is_an_error_unless_it_may_hang(self) -> None:
         async def boot(*_: object, **__: object) -> Any:
@@ -201,6 +230,13 @@ class Raced(unittest.TestCase):
         _, out, _ = said("race")
         text = (ROOT / "docs" / "concurrency.md").read_text("utf-8")
         self.assertEqual(shape(out), shape(text))
+
+    def test_a_lock_holds_for_long(self) -> None:
+        status, out, err = said("race", "--hold", "3000", "--interval", "3000")
+        self.assertEqual(status, 0, err)
+        rows = [line.split() for line in out.splitlines() if line.startswith("bitmap ")]
+        self.assertEqual([(row[1], row[-1]) for row in rows],
+                         [("spin", "well"), ("percpu", "well")])
 
     def test_a_hammered_heap_with_a_lock_holds(self) -> None:
         record = {"operations": 9, "interrupt_operations": 1, "interrupts": 3, "trouble": None}

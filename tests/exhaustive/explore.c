@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "probe.h"
 #include "snapshot.h"
@@ -159,12 +160,22 @@ static void explore_level(struct explorer *explorer)
     explorer->explored->length++;
 }
 
+/* Those of the next length will take as long each, in the mean, as those until now. */
+static bool is_time_left(const struct explorer *explorer)
+{
+    uint64_t done = explorer->explored->transitions;
+    uint64_t spent = (uint64_t)clock();
+    uint64_t limit = (uint64_t)explorer->scope->seconds_max * CLOCKS_PER_SEC;
+    return limit == 0 || done == 0 || spent * (done + explorer->next_transitions) / done <= limit;
+}
+
 static bool may_go_on(const struct explorer *explorer)
 {
     const struct explored *explored = explorer->explored;
     return !is_wrong(explorer) && !explored->complete &&
            explored->length < EXPLORED_LENGTH_MAX - 1 &&
-           explorer->next_transitions <= explorer->scope->transitions_max - explored->transitions;
+           explorer->next_transitions <= explorer->scope->transitions_max - explored->transitions &&
+           is_time_left(explorer);
 }
 
 /* --- counting ----------------------------------------------------------------------------------- */
@@ -251,6 +262,7 @@ void explore(const struct scope *scope, struct explored *explored, FILE *progres
             fprintf(progress, "up to %2u calls: %u states, %u transitions\n", explored->length,
                     explored->states, explored->transitions);
     }
+    explored->counting = true;
     if (!is_wrong(&explorer))
         explored->sequences = count_sequences(&explorer);
     end(&explorer);

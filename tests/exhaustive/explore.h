@@ -18,6 +18,7 @@ struct scope {
     uint32_t map_bytes;
     uint32_t sizes[SCOPE_SIZES]; /* of requests, in bytes */
     uint32_t transitions_max;    /* calls made from distinct states; no length is begun beyond */
+    uint32_t seconds_max;        /* nor one expected to end beyond, in processor time; 0: any */
 };
 
 struct explored {
@@ -26,6 +27,7 @@ struct explored {
     uint32_t states;      /* distinct ones that they lead to, the fresh heap among them */
     uint32_t transitions; /* calls made from distinct states */
     bool complete;        /* longer sequences lead to no other state */
+    bool counting;        /* all calls are made: the sequences are being counted */
     /* The sequence being made; the shortest that went wrong, if one did: */
     struct call calls[EXPLORED_LENGTH_MAX];
     uint32_t count;

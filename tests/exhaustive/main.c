@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -20,12 +21,13 @@ enum {
     SMALL_REQUEST_BYTES = 24,
     TRANSITIONS_DEFAULT = 300000,
     TRANSITIONS_MAX = 50000000,
+    SECONDS_MAX = 1000, /* clock() holds twice as many */
     HANGS_AFTER_SECONDS = 10,
 };
 
 extern const struct heap_strategy HEAP_STRATEGY;
 
-static struct scope scope = {.strategy = &HEAP_STRATEGY, .transitions_max = TRANSITIONS_DEFAULT};
+static struct scope scope = {.strategy = &HEAP_STRATEGY};
 static struct explored explored;
 static const char *rep_path;
 
@@ -59,7 +61,7 @@ static void watch(int signal)
 {
     static uint32_t transitions = UINT32_MAX;
     (void)signal;
-    if (explored.transitions == transitions) {
+    if (explored.transitions == transitions && !explored.counting) {
         tell("it does not come back", false);
         _exit(EXIT_FAILURE);
     }
@@ -105,18 +107,23 @@ static void find_smallest_heap(void)
 
 static _Noreturn void refuse(const char *argument)
 {
-    printf("error: %s: usage: exhaustive-%s [transitions=N] [map_bytes=N] [rep=FILE]; N transitions"
-           " from 1 to %u (default: %u), map_bytes a multiple of 8 from 8 to %u\n",
-           argument, scope.strategy->name, TRANSITIONS_MAX, TRANSITIONS_DEFAULT, MAP_BYTES_MAX);
+    printf("error: %s: usage: exhaustive-%s [transitions=N] [seconds=N] [map_bytes=N] [rep=FILE]; N"
+           " transitions from 1 to %u (default: %u, with seconds= all), seconds of processor time"
+           " from 1 to %u (default: any), map_bytes a multiple of 8 from 8 to %u\n",
+           argument, scope.strategy->name, TRANSITIONS_MAX, TRANSITIONS_DEFAULT, SECONDS_MAX,
+           MAP_BYTES_MAX);
     exit(EXIT_FAILURE);
 }
 
 static void read_argument(const char *argument)
 {
     uint32_t transitions = argument_number(argument, "transitions=", TRANSITIONS_MAX);
+    uint32_t seconds = argument_number(argument, "seconds=", SECONDS_MAX);
     uint32_t map_bytes = argument_number(argument, "map_bytes=", MAP_BYTES_MAX);
     if (transitions != 0)
         scope.transitions_max = transitions;
+    else if (seconds != 0)
+        scope.seconds_max = seconds;
     else if (map_bytes % 8 == 0 && map_bytes != 0)
         set_sizes(map_bytes);
     else if (strncmp(argument, "rep=", 4) == 0)
@@ -127,13 +134,15 @@ static void read_argument(const char *argument)
 
 static void report(void)
 {
+    uint32_t seconds_tenths = (uint32_t)clock() / (CLOCKS_PER_SEC / 10);
     printf("%s: on a heap of %u + %u bytes, requests of %u, %u and %u bytes:\n"
            "every sequence of up to %u calls was tried: %llu sequences, %u distinct states, %u"
-           " transitions%s\n",
+           " transitions%s; %u.%u s\n",
            scope.strategy->name, scope.map_bytes, scope.map_bytes * HEAP_BYTES_PER_MAP_BYTE,
            scope.sizes[0], scope.sizes[1], scope.sizes[2], explored.length,
            (unsigned long long)explored.sequences, explored.states, explored.transitions,
-           explored.complete ? "; longer ones lead to no other state" : "");
+           explored.complete ? "; longer ones lead to no other state" : "",
+           seconds_tenths / 10, seconds_tenths % 10);
 }
 
 int main(int count, char **arguments)
@@ -144,6 +153,8 @@ int main(int count, char **arguments)
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < count; i++)
         read_argument(arguments[i]);
+    if (scope.transitions_max == 0)
+        scope.transitions_max = scope.seconds_max == 0 ? TRANSITIONS_DEFAULT : TRANSITIONS_MAX;
     if (scope.map_bytes == 0)
         find_smallest_heap();
     fault_call(tell_of_fault);

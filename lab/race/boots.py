@@ -38,6 +38,8 @@ class Boot:
     """Tells boots apart that are to be the same."""
     may_hang: bool = False
     """A heap that breaks may take the kernel with it: then there is no record."""
+    patience_seconds: float = STALL_SECONDS
+    """How long it may say nothing."""
 
     @property
     def program(self) -> str:
@@ -87,7 +89,8 @@ class Runs:
     async def perform(self, job: Job) -> None:
         """Carry out one boot, and keep its record."""
         boot = self._jobs[job]
-        clock = process.Clock(self.HANG_SECONDS if boot.may_hang else None, STALL_SECONDS)
+        clock = process.Clock(self.HANG_SECONDS if boot.may_hang else None,
+                              boot.patience_seconds)
         answer = Answer(lambda done, total: clock.renew())
         outcome = await qemu.boot(machine(boot, self._programs), clock=clock, on_line=answer.line)
         if not answer.results and not boot.may_hang:

@@ -231,6 +231,11 @@ class Raced(unittest.TestCase):
         text = (ROOT / "docs" / "concurrency.md").read_text("utf-8")
         self.assertEqual(shape(out), shape(text))
 
+    def test_the_more_calls_the_longer_a_hold_may_say_nothing(self) -> None:
+        few, many = ({boot.patience_seconds for boot in hold.boots(
+            "worst-fit", calls, 4, 1, hold.INTERVAL).values()} for calls in (1000, 10_000_000))
+        self.assertEqual((few, many), ({600.0}, {6250.0}))
+
     def test_a_lock_holds_for_long(self) -> None:
         status, out, err = said("race", "--hold", "3000", "--interval", "3000")
         self.assertEqual(status, 0, err)

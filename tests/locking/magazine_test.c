@@ -496,6 +496,34 @@ static void kinitheap_forgets_every_block(void **state)
     assert_int_equal(misuses, 2);
 }
 
+/* The guard, too, though none of what it knew is live any more: else this would be parked twice. */
+static void what_was_live_before_kinitheap_is_parked_once(void **state)
+{
+    (void)state;
+    uint8_t *const before[] = {kmalloc(SIZE), kmalloc(SIZE)};
+    kinitHeap();
+    assert_ptr_equal(kmalloc(SIZE), before[0]); /* and the other is parked */
+    assert_int_equal(heap_magazine_status().parked_blocks, 31);
+    assert_int_equal(kfree(before[1]), -1);
+    assert_misuse(1, HEAP_SIN_WRONG_ADDRESS, "kfree", before[1]);
+    assert_int_equal(heap_magazine_status().parked_blocks, 31);
+    assert_sound();
+}
+
+/* As is one that a strategy which never frees still holds for live. */
+static void a_block_that_the_guard_does_not_know_was_freed(void **state)
+{
+    struct heap_explanation explanation;
+    (void)state;
+    uint8_t *block = kmalloc_aligned(SIZE, 64);
+    heap_explain(block, &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_LIVE);
+    assert_ptr_equal(explanation.life.block, block);
+    assert_true(guard_leave(block));
+    heap_explain(block, &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_FREED);
+}
+
 static void what_it_takes_is_told_to_the_byte(void **state)
 {
     struct heap_leak leaks[1];
@@ -680,6 +708,8 @@ int main(void)
         CASE(all_processors_are_counted_and_none_is_kept),
         CASE(nobody_is_at_any_magazine_while_the_heap_is_walked),
         CASE(kinitheap_forgets_every_block),
+        CASE(what_was_live_before_kinitheap_is_parked_once),
+        CASE(a_block_that_the_guard_does_not_know_was_freed),
         CASE(what_it_takes_is_told_to_the_byte),
         CASE(the_most_blocks_at_once_are_counted_one_by_one),
         CASE(requests_fail_on_purpose_and_before_kinitheap_panic),

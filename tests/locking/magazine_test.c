@@ -585,6 +585,7 @@ static void every_wrong_address_is_refused_and_reported(void **state)
     assert_all_refused(wrong, count);
     assert_int_equal(kfree(NULL), 0);
     assert_int_equal(lock.word, LOCK_FREE);
+    assert_null(lock.reporter);
     assert_int_equal(kfree(block), 0);
     assert_int_equal(misuses, 3 * count);
 }

@@ -309,6 +309,15 @@ static void every_wrong_address_is_refused_and_reported(void **state)
     assert_sound();
 }
 
+static void null_is_no_wrong_address(void **state)
+{
+    (void)state;
+    assert_int_equal(kfree(NULL), 0);
+    assert_int_equal(ksize(NULL), 0);
+    assert_int_equal(misuses, 0);
+    assert_int_equal(heap_stats().misuses, 0);
+}
+
 /* Fills the heap up. Returns: the highest block. */
 static uint8_t *take_all(uint32_t first_bytes)
 {
@@ -480,6 +489,7 @@ static void a_block_that_moves_brings_what_it_had_and_no_more(void **state)
     UNREADY(a_plan_does_not_make_a_heap_ready),                         \
     CASE(what_hardening_takes_is_told_to_the_byte),                     \
     CASE(nobody_is_known_to_leak),                                      \
+    CASE(null_is_no_wrong_address),                                     \
     CASE(an_address_is_explained_by_what_lies_there),                   \
     CASE(nothing_is_known_of_a_damaged_heap_but_its_damage),            \
     CASE(a_block_stays_where_it_has_room),                              \

@@ -446,6 +446,8 @@ static void large_and_aligned_blocks_go_back_at_once(void **state)
     assert_int_equal(now().cached_blocks, 0);
     assert_non_null(kmalloc(MAGAZINE_BYTES_MAX));
     assert_int_equal(heap_magazine_status().parked_blocks, 1);
+    uint8_t *usual = kmalloc_aligned(SIZE, HEAP_ALIGNMENT_BYTES); /* as kmalloc() has it */
+    assert_int_equal(magazine_class_of_entry(*magazine_entry_of(usual)), magazine_class_for(SIZE));
     assert_null(kmalloc(0));
     assert_null(kmalloc(UINT32_MAX));
     assert_null(kmalloc(magazine_region_bytes() + 1));

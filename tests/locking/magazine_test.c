@@ -610,6 +610,29 @@ static void the_lock_is_there_with_magazines_too(void **state)
     assert_int_equal(lock.word, LOCK_FREE);
 }
 
+static void every_call_leaves_the_lock_free(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_null(krealloc(block, 0));
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_null(krealloc(block, 0)); /* it is no block any more */
+    assert_int_equal(lock.word, LOCK_FREE);
+    block = krealloc(kmalloc(SIZE), SIZE);
+    assert_int_equal(lock.word, LOCK_FREE);
+    block = krealloc(block, 2 * SIZE);
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_true(ksize(block) >= 2 * SIZE);
+    assert_int_equal(lock.word, LOCK_FREE);
+    heap_stats();
+    assert_int_equal(lock.word, LOCK_FREE);
+    heap_magazine_status();
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_non_null(kmalloc_aligned(SIZE, 64));
+    assert_int_equal(lock.word, LOCK_FREE);
+}
+
 static void requests_fail_on_purpose_and_before_kinitheap_panic(void **state)
 {
     const struct heap_failing second = {.skip = 1, .interval = 1, .probability_percent = 100,
@@ -818,6 +841,7 @@ int main(void)
         CASE(a_block_that_the_guard_does_not_know_was_freed),
         CASE(what_it_takes_is_told_to_the_byte),
         CASE(the_lock_is_there_with_magazines_too),
+        CASE(every_call_leaves_the_lock_free),
         CASE(the_most_blocks_at_once_are_counted_one_by_one),
         CASE(requests_fail_on_purpose_and_before_kinitheap_panic),
         CASE(every_wrong_address_is_refused_and_reported),

@@ -482,18 +482,27 @@ static bool is_multiple(const void *address, uint32_t align)
     return (uintptr_t)address % align == 0;
 }
 
-/* The shortest that are long enough do not lie right; of those a granule longer one does. */
+/* A block of that many granules between live ones, at a multiple of align or at none. */
+static void *walled_at(struct host_heap *host, uint32_t granules, uint32_t align, bool multiple)
+{
+    void *block;
+    uint32_t before = SHORT_GRANULES + 1; /* grows, so that each try begins elsewhere */
+    do {
+        alloc_granules(host, before++);
+        block = walled(host, granules);
+        assert_non_null(block);
+    } while (is_multiple(block, align) != multiple);
+    return block;
+}
+
+/* The shortest hole that is long enough does not lie right; one that is a granule longer does. */
 static void an_aligned_request_goes_on_to_the_next_bin(void **state)
 {
-    enum { GRANULES = 70, ALIGN = 64 };
+    enum { GRANULES = 70, ALIGN = 16 };
     (void)state;
-    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
-    void *shorter;
-    do
-        shorter = walled(host, GRANULES);
-    while (is_multiple(shorter, ALIGN));
-    void *longer = tested_strategy->alloc(heap_in(host), (GRANULES + 1) * 8, ALIGN);
-    alloc_granules(host, GRANULES);
+    struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+    void *shorter = walled_at(host, GRANULES, ALIGN, false);
+    void *longer = walled_at(host, GRANULES + 1, ALIGN, true);
     make_hole_of(host, shorter);
     make_hole_of(host, longer);
     assert_ptr_equal(tested_strategy->alloc(heap_in(host), GRANULES * 8, ALIGN), longer);

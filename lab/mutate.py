@@ -33,7 +33,7 @@ KEPT = Path("heaplab-results/mutants.json")
 """What earlier runs found, so that the next goes on where one was interrupted."""
 
 _CPU_SECONDS = {"strategy": 3, "exhaustive": 9, "host": 2, "heap": 2, "oracle": 2, "front": 3,
-                "lock": 3, "magazine": 3}
+                "wanting": 2, "lock": 3, "magazine": 3}
 """What a program may use; it is twice and more what the original uses, sanitized."""
 
 _QUICK = ("-O1",)
@@ -154,6 +154,7 @@ _LOCKED = Owner("bitmap", (witness.of_cases("lock-test", "locking"),
 _PLAIN = (_front_door("bitmap", "check"), _front_door("boundary-map", "check"),
           _front_door("bump", "check"), _front_door("boundary-map", "off"))
 _FENCED = (_front_door("boundary-map", "full"), _front_door("bitmap", "redzone"))
+_WANTING = Owner("bitmap", (witness.of_cases("wanting-test"),))
 _CHECK = Owner("bitmap", (witness.Witness("heap-check", "tests/heap-check-test"),
                           witness.Witness("oracle", "tests/oracle-test")))
 
@@ -165,7 +166,9 @@ def _parts_of_front_door(files: Sequence[str], owners: Sequence[Owner],
 
 PARTS: dict[str, tuple[Subject, ...]] = {
     "heap": (*_parts_of_front_door(("plain_heap.h",), _PLAIN, _flags("CHECK", "NONE", "plain")),
-             *_parts_of_front_door(("heap.c", "account.h", "guard.h", "explain.h"),
+             *_parts_of_front_door(("heap.c",), (*_PLAIN, *_FENCED, _WANTING, _MAGAZINES),
+                                   _flags("CHECK", "NONE", "plain")),
+             *_parts_of_front_door(("account.h", "guard.h", "explain.h"),
                                    (*_PLAIN, *_FENCED, _MAGAZINES),
                                    _flags("CHECK", "NONE", "plain"))),
     "fences": _parts_of_front_door(

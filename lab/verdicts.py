@@ -23,7 +23,7 @@ SAME, NO_CODE, SURVIVES = "same code", "no C", "survives"
 _GAP = "A gap: "
 """How the reason begins where a test is missing."""
 
-_FRONT_DOOR_TESTS = ("front_door.h", "front_door_test.c", "fenced_test.c")
+_FRONT_DOOR_TESTS = ("front_door.h", "front_door_test.c", "fenced_test.c", "wanting_test.c")
 
 _ROW = re.compile(r"^\| `(\S+)` ((?=\| (\d+) \|).*)$", re.MULTILINE)
 """Of a table's row: the file, its cells, and of these the number of changes."""
@@ -160,8 +160,8 @@ def _row(name: str, verdicts: Sequence[Verdict], of: int,
             str(explained), str(len(alive) - explained)]
 
 
-_WITNESSES = (("strategy", "heap", "oracle", "front", "lock", "magazine"), ("exhaustive",),
-              ("host",))
+_WITNESSES = (("strategy", "heap", "oracle", "front", "wanting", "lock", "magazine"),
+              ("exhaustive",), ("host",))
 HEADINGS = ("file", "changes", "tried", "mutants", "killed", "share", "cases", "sequences",
             "self-tests", "explained", "open")
 

@@ -477,6 +477,92 @@ static void an_aligned_request_takes_a_hole_that_just_holds_it(void **state)
     }
 }
 
+static bool is_multiple(const void *address, uint32_t align)
+{
+    return (uintptr_t)address % align == 0;
+}
+
+/* A block of that many granules between live ones, at a multiple of align or at none. */
+static void *walled_at(struct host_heap *host, uint32_t granules, uint32_t align, bool multiple)
+{
+    void *block;
+    uint32_t before = SHORT_GRANULES + 1; /* grows, so that each try begins elsewhere */
+    do {
+        alloc_granules(host, before++);
+        block = walled(host, granules);
+        assert_non_null(block);
+    } while (is_multiple(block, align) != multiple);
+    return block;
+}
+
+/* The shortest hole that is long enough does not lie right; one that is a granule longer does. */
+static void an_aligned_request_goes_on_to_the_next_bin(void **state)
+{
+    enum { GRANULES = 70, ALIGN = 16 };
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+    void *shorter = walled_at(host, GRANULES, ALIGN, false);
+    void *longer = walled_at(host, GRANULES + 1, ALIGN, true);
+    make_hole_of(host, shorter);
+    make_hole_of(host, longer);
+    assert_ptr_equal(tested_strategy->alloc(heap_in(host), GRANULES * 8, ALIGN), longer);
+    host_heap_assert_sound(host, "an aligned request");
+    host_heap_delete(host);
+}
+
+/* It has the one hole of the largest heap; behind it there is no bin to look at. */
+static void the_last_bin_serves_what_fits_and_no_more(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, 1024 * 1024);
+    assert_int_equal(bin_of(all_bytes(host) / 8), BINS - 1);
+    assert_null(tested_strategy->alloc(heap_in(host), all_bytes(host), 4096));
+    assert_null(alloc(host, all_bytes(host) + 8));
+    uint32_t less = all_bytes(host) / 8 - (1U << (LENGTH_BITS - 1)) / DOUBLING_BINS;
+    assert_int_equal(bin_of(less), BINS - 2);
+    assert_non_null(alloc_granules(host, less));
+    host_heap_delete(host);
+}
+
+/* As large as the arena, which begins half-way between two of its multiples. */
+static void an_alignment_may_be_as_large_as_the_arena(void **state)
+{
+    enum { BYTES = 8192 };
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, 2 * BYTES / HEAP_BYTES_PER_MAP_BYTE);
+    struct heap_region *region = &host->heap.region;
+    region->arena += is_multiple(region->arena, BYTES) ? BYTES / 2 : 0;
+    region->arena_bytes = BYTES;
+    region->map_bytes = BYTES / HEAP_BYTES_PER_MAP_BYTE;
+    region->map = region->arena - region->map_bytes;
+    tested_strategy->init(&host->heap);
+    assert_ptr_equal(tested_strategy->alloc(heap_in(host), 100, BYTES), region->arena + BYTES / 2);
+    assert_null(tested_strategy->alloc(heap_in(host), 100, 2 * BYTES));
+    host_heap_assert_sound(host, "an alignment as large as the arena");
+    host_heap_delete(host);
+}
+
+/* And is found there: the hole behind it knows who leads to it. */
+static void a_long_hole_that_is_cut_stays_where_it_is_in_its_bin(void **state)
+{
+    enum { GRANULES = 5110, CUT = 100 }; /* what is left is of the same bin */
+    void *holes[2];
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+    for (uint32_t i = 0; i < 2; i++)
+        holes[i] = walled(host, GRANULES);
+    use_up_bump_region(host);
+    for (uint32_t i = 0; i < 2; i++)
+        make_hole_of(host, holes[i]);
+    assert_true(bin_is_shared(GRANULES - CUT, GRANULES));
+    assert_ptr_equal(alloc_granules(host, CUT), holes[1]);
+    host_heap_assert_sound(host, "a long hole that was cut");
+    assert_ptr_equal(alloc_granules(host, GRANULES), holes[0]);
+    host_heap_assert_sound(host, "the hole behind it");
+    assert_ptr_equal(alloc_granules(host, GRANULES - CUT), (uint8_t *)holes[1] + CUT * 8);
+    host_heap_delete(host);
+}
+
 static void a_block_is_cut_where_a_hole_has_room(void **state)
 {
     (void)state;

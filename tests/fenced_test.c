@@ -578,7 +578,8 @@ static void the_last_256_lives_are_remembered(void **state)
                                      .number = 1000});
     assert_int_equal(history_of((const void *)(uintptr_t)(8 * 599 + 8)).number, 1000);
     history_forget();
-    assert_null(history_of((const void *)(uintptr_t)(8 * 599 + 8)).block);
+    for (uint32_t k = 0; k < 600; k++)
+        assert_null(history_of((const void *)(uintptr_t)(8 * k + 8)).block);
 }
 
 static __attribute__((noinline)) void *take_there(uint32_t bytes)
@@ -663,6 +664,57 @@ static void an_address_is_explained_by_the_fence_it_lies_in(void **state)
     assert_int_equal(explanation.place, HEAP_PLACE_META);
 }
 
+/* Where its own block ends nobody knows then: it has its plate, and its first byte. */
+static void a_fence_whose_plate_is_lost_covers_no_more_than_that(void **state)
+{
+    struct heap_explanation explanation;
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    const uint8_t *plate = (const uint8_t *)fence_plate_of(block);
+    fence_plate_of(block)->seal++;
+    for (const uint8_t *at = plate - 8; at <= block + 8; at++) {
+        heap_explain(at, &explanation);
+        assert_int_equal(explanation.life.block == block, at >= plate && at <= block);
+    }
+}
+
+/* --- check ---------------------------------------------------------------------------------------------- */
+
+static void assert_check_names(const char *label)
+{
+    const char *broken = kheap_strategy()->check(kheap());
+    assert_non_null(broken);
+    assert_memory_equal(broken, label, 2);
+}
+
+/* Of each block, whichever is the first in memory: the others are whole. */
+static void check_names_what_is_damaged_at_any_block(void **state)
+{
+    uint8_t *blocks[3];
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++)
+        blocks[i] = kmalloc(SIZE);
+    for (uint32_t i = 0; i < 3; i++) {
+        blocks[i][SIZE] ^= 1;
+        assert_check_names("F1");
+        blocks[i][SIZE] ^= 1;
+        blocks[i][-1] ^= 1;
+        assert_check_names("F2");
+        blocks[i][-1] ^= 1;
+        fence_plate_of(blocks[i])->seal ^= 1;
+        assert_check_names("F3");
+        fence_plate_of(blocks[i])->seal ^= 1;
+        assert_null(kheap_strategy()->check(kheap()));
+    }
+    assert_int_equal(kfree(blocks[1]), 0);
+    blocks[1][SIZE - 1] ^= 1;
+    if (HARDENING == HARDENING_FULL)
+        assert_check_names("F4");
+    blocks[1][SIZE - 1] ^= 1;
+    assert_sound();
+    assert_int_equal(misuses, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup(name, start)
 
 int main(void)
@@ -694,6 +746,8 @@ int main(void)
         CASE(the_last_256_lives_are_remembered),
         CASE(leaks_are_listed_by_caller_the_oldest_first),
         CASE(an_address_is_explained_by_the_fence_it_lies_in),
+        CASE(a_fence_whose_plate_is_lost_covers_no_more_than_that),
+        CASE(check_names_what_is_damaged_at_any_block),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

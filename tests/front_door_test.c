@@ -309,6 +309,15 @@ static void every_wrong_address_is_refused_and_reported(void **state)
     assert_sound();
 }
 
+static void null_is_no_wrong_address(void **state)
+{
+    (void)state;
+    assert_int_equal(kfree(NULL), 0);
+    assert_int_equal(ksize(NULL), 0);
+    assert_int_equal(misuses, 0);
+    assert_int_equal(heap_stats().misuses, 0);
+}
+
 /* Fills the heap up. Returns: the highest block. */
 static uint8_t *take_all(uint32_t first_bytes)
 {
@@ -418,6 +427,23 @@ static void an_address_is_explained_by_what_lies_there(void **state)
     assert_int_equal(explanation.place, never_frees() ? HEAP_PLACE_HOLE : HEAP_PLACE_META);
 }
 
+/* A walk through it might never end, and would tell nonsense. */
+static void nothing_is_known_of_a_damaged_heap_but_its_damage(void **state)
+{
+    struct heap_explanation explanation;
+    (void)state;
+    if (never_frees())
+        return; /* it has no map */
+    uint8_t *block = kmalloc(200);
+    memset(kernel_heap.region.map, 0xA5, kernel_heap.region.map_bytes);
+    const char *damage = HEAP_STRATEGY.check(&kernel_heap);
+    assert_non_null(damage);
+    heap_explain(block, &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_UNKNOWN);
+    assert_ptr_equal(explanation.damage, damage);
+    assert_null(explanation.life.block);
+}
+
 /* --- krealloc -------------------------------------------------------------------------------------- */
 
 static void a_block_stays_where_it_has_room(void **state)
@@ -463,7 +489,9 @@ static void a_block_that_moves_brings_what_it_had_and_no_more(void **state)
     UNREADY(a_plan_does_not_make_a_heap_ready),                         \
     CASE(what_hardening_takes_is_told_to_the_byte),                     \
     CASE(nobody_is_known_to_leak),                                      \
+    CASE(null_is_no_wrong_address),                                     \
     CASE(an_address_is_explained_by_what_lies_there),                   \
+    CASE(nothing_is_known_of_a_damaged_heap_but_its_damage),            \
     CASE(a_block_stays_where_it_has_room),                              \
     CASE(a_block_that_moves_brings_what_it_had_and_no_more)
 

@@ -2,18 +2,28 @@
 /*
  * The magazine layer from inside: the front door is compiled into this file, over the naive heap,
  * so that its books can be read, and damaged. Processors are played one after another, by number.
+ * The naive heap's table is a copy, which a test may change: so the name stands for a pointer.
  */
 #define _GNU_SOURCE /* for the affinity of threads */
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
+
+#define HEAP_STRATEGY (*tried)
 
 #include "../front_door.h"
+
+extern const struct heap_strategy heap_bitmap;
+
+static struct heap_strategy table;
+const struct heap_strategy *tried = &table;
 
 enum { LARGE_MAP_BYTES = 16384, SIZE = 100, MANY = 200 };
 
 static int start_large(void **state)
 {
     (void)state;
+    table = heap_bitmap;
     start_with(LARGE_MAP_BYTES);
     return 0;
 }
@@ -352,6 +362,24 @@ static void what_was_cut_goes_back_when_all_of_it_is_parked(void **state)
     assert_sound();
 }
 
+/* Whom would it be given back to? */
+static void where_nothing_is_ever_freed_what_is_parked_stays(void **state)
+{
+    uint32_t class = magazine_class_for(SIZE);
+    (void)state;
+    table.traits |= HEAP_NEVER_FREES;
+    park(20, SIZE);
+    depot_take_every_own();
+    assert_false(reclaim_class(class));
+    depot_give_every_own();
+    assert_own(class, 0, 0);
+    assert_int_equal(heap_magazine_status().parked_blocks, 32);
+    assert_int_equal(now().cached_blocks, 32);
+    park(32, SIZE);
+    assert_int_equal(heap_magazine_status().refills, 1);
+    assert_sound();
+}
+
 static void a_single_block_is_asked_for_where_there_is_no_room_to_cut(void **state)
 {
     uint32_t class = magazine_class_for(SIZE);
@@ -418,6 +446,8 @@ static void large_and_aligned_blocks_go_back_at_once(void **state)
     assert_int_equal(now().cached_blocks, 0);
     assert_non_null(kmalloc(MAGAZINE_BYTES_MAX));
     assert_int_equal(heap_magazine_status().parked_blocks, 1);
+    uint8_t *usual = kmalloc_aligned(SIZE, HEAP_ALIGNMENT_BYTES); /* as kmalloc() has it */
+    assert_int_equal(magazine_class_of_entry(*magazine_entry_of(usual)), magazine_class_for(SIZE));
     assert_null(kmalloc(0));
     assert_null(kmalloc(UINT32_MAX));
     assert_null(kmalloc(magazine_region_bytes() + 1));
@@ -496,6 +526,46 @@ static void kinitheap_forgets_every_block(void **state)
     assert_int_equal(misuses, 2);
 }
 
+/* And touches nothing behind it: the table is as long as the largest region wants. */
+static void the_table_is_cleared_up_to_its_end(void **state)
+{
+    (void)state;
+    start_with(REGION_MAP_BYTES_MAX);
+    assert_int_equal(magazine_region_bytes() / MAGAZINE_UNIT_BYTES + 1, MAGAZINE_UNITS_MAX);
+    memset(magazine_table, 0xFF, sizeof(magazine_table));
+    kinitHeap();
+    for (uint32_t unit = 0; unit < MAGAZINE_UNITS_MAX; unit++)
+        assert_int_equal(magazine_table[unit], MAGAZINE_NONE);
+}
+
+/* The guard, too, though none of what it knew is live any more: else this would be parked twice. */
+static void what_was_live_before_kinitheap_is_parked_once(void **state)
+{
+    (void)state;
+    uint8_t *const before[] = {kmalloc(SIZE), kmalloc(SIZE)};
+    kinitHeap();
+    assert_ptr_equal(kmalloc(SIZE), before[0]); /* and the other is parked */
+    assert_int_equal(heap_magazine_status().parked_blocks, 31);
+    assert_int_equal(kfree(before[1]), -1);
+    assert_misuse(1, HEAP_SIN_WRONG_ADDRESS, "kfree", before[1]);
+    assert_int_equal(heap_magazine_status().parked_blocks, 31);
+    assert_sound();
+}
+
+/* As is one that a strategy which never frees still holds for live. */
+static void a_block_that_the_guard_does_not_know_was_freed(void **state)
+{
+    struct heap_explanation explanation;
+    (void)state;
+    uint8_t *block = kmalloc_aligned(SIZE, 64);
+    heap_explain(block, &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_LIVE);
+    assert_ptr_equal(explanation.life.block, block);
+    assert_true(guard_leave(block));
+    heap_explain(block, &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_FREED);
+}
+
 static void what_it_takes_is_told_to_the_byte(void **state)
 {
     struct heap_leak leaks[1];
@@ -531,6 +601,38 @@ static void the_most_blocks_at_once_are_counted_one_by_one(void **state)
     assert_int_equal(heap_stats().peak_live_blocks, 0);
 }
 
+static void the_lock_is_there_with_magazines_too(void **state)
+{
+    (void)state;
+    lock_take();
+    assert_int_equal(lock.word, LOCK_FREE + 1);
+    lock_give();
+    assert_int_equal(lock.word, LOCK_FREE);
+}
+
+static void every_call_leaves_the_lock_free(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_null(krealloc(block, 0));
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_null(krealloc(block, 0)); /* it is no block any more */
+    assert_int_equal(lock.word, LOCK_FREE);
+    block = krealloc(kmalloc(SIZE), SIZE);
+    assert_int_equal(lock.word, LOCK_FREE);
+    block = krealloc(block, 2 * SIZE);
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_true(ksize(block) >= 2 * SIZE);
+    assert_int_equal(lock.word, LOCK_FREE);
+    heap_stats();
+    assert_int_equal(lock.word, LOCK_FREE);
+    heap_magazine_status();
+    assert_int_equal(lock.word, LOCK_FREE);
+    assert_non_null(kmalloc_aligned(SIZE, 64));
+    assert_int_equal(lock.word, LOCK_FREE);
+}
+
 static void requests_fail_on_purpose_and_before_kinitheap_panic(void **state)
 {
     const struct heap_failing second = {.skip = 1, .interval = 1, .probability_percent = 100,
@@ -557,6 +659,7 @@ static void every_wrong_address_is_refused_and_reported(void **state)
     assert_all_refused(wrong, count);
     assert_int_equal(kfree(NULL), 0);
     assert_int_equal(lock.word, LOCK_FREE);
+    assert_null(lock.reporter);
     assert_int_equal(kfree(block), 0);
     assert_int_equal(misuses, 3 * count);
 }
@@ -616,6 +719,50 @@ static void the_guard_loses_no_bit_when_processors_meet(void **state)
     assert_int_equal(guard.words[0], 0);
 }
 
+static uint32_t comers; /* that need wait no more */
+
+static void *take_own(void *own)
+{
+    pthread_barrier_wait(&all_are_there);
+    own_take(own);
+    __atomic_add_fetch(&comers, 1, __ATOMIC_RELAXED);
+    own_give(own);
+    return NULL;
+}
+
+static void *count_parked(void *own)
+{
+    (void)own;
+    pthread_barrier_wait(&all_are_there);
+    heap_magazine_status();
+    __atomic_add_fetch(&comers, 1, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+static void assert_waits_for_magazines(void *(*comer)(void *own))
+{
+    pthread_t thread;
+    comers = 0;
+    pthread_barrier_init(&all_are_there, NULL, 2);
+    own_take(own());
+    assert_int_equal(own()->is_free, 0);
+    pthread_create(&thread, NULL, comer, own());
+    pthread_barrier_wait(&all_are_there);
+    usleep(20000);
+    assert_int_equal(__atomic_load_n(&comers, __ATOMIC_RELAXED), 0);
+    own_give(own());
+    pthread_join(thread, NULL);
+    assert_int_equal(comers, 1);
+    assert_int_equal(own()->is_free, 1);
+}
+
+static void who_comes_to_magazines_that_somebody_is_at_waits(void **state)
+{
+    (void)state;
+    assert_waits_for_magazines(take_own);
+    assert_waits_for_magazines(count_parked);
+}
+
 /* --- mutants ----------------------------------------------------------------------------- */
 
 static void assert_broken(const char *label)
@@ -623,6 +770,14 @@ static void assert_broken(const char *label)
     const char *broken = heap_check(kheap_strategy(), kheap());
     assert_non_null(broken);
     assert_memory_equal(broken, label, 2);
+}
+
+static void check_leaves_no_mark(void **state)
+{
+    (void)state;
+    park(2, SIZE);
+    assert_null(kheap_strategy()->check(kheap()));
+    assert_null(kheap_strategy()->check(kheap())); /* else each block was parked twice */
 }
 
 static void check_names_a_block_of_another_class(void **state)
@@ -673,6 +828,7 @@ int main(void)
         CASE(a_full_magazine_is_put_aside_and_the_next_goes_to_the_depot),
         CASE(the_depot_gives_back_what_came_last),
         CASE(what_was_cut_goes_back_when_all_of_it_is_parked),
+        CASE(where_nothing_is_ever_freed_what_is_parked_stays),
         CASE(a_single_block_is_asked_for_where_there_is_no_room_to_cut),
         CASE(an_aligned_block_is_found_among_the_parked),
         CASE(large_and_aligned_blocks_go_back_at_once),
@@ -680,11 +836,18 @@ int main(void)
         CASE(all_processors_are_counted_and_none_is_kept),
         CASE(nobody_is_at_any_magazine_while_the_heap_is_walked),
         CASE(kinitheap_forgets_every_block),
+        CASE(the_table_is_cleared_up_to_its_end),
+        CASE(what_was_live_before_kinitheap_is_parked_once),
+        CASE(a_block_that_the_guard_does_not_know_was_freed),
         CASE(what_it_takes_is_told_to_the_byte),
+        CASE(the_lock_is_there_with_magazines_too),
+        CASE(every_call_leaves_the_lock_free),
         CASE(the_most_blocks_at_once_are_counted_one_by_one),
         CASE(requests_fail_on_purpose_and_before_kinitheap_panic),
         CASE(every_wrong_address_is_refused_and_reported),
         CASE(the_guard_loses_no_bit_when_processors_meet),
+        CASE(who_comes_to_magazines_that_somebody_is_at_waits),
+        CASE(check_leaves_no_mark),
         CASE(check_names_a_block_of_another_class),
         CASE(check_names_a_magazine_that_is_not_as_long_as_is_said),
         CASE(check_names_a_block_that_is_parked_twice),

@@ -123,6 +123,20 @@ static void a_plan_s_skip_interval_and_times_are_kept_to_the_letter(void **state
     assert_int_equal(heap_fail_requests(), 0);
 }
 
+static void a_plan_that_has_struck_as_often_as_it_may_never_strikes_again(void **state)
+{
+    const struct heap_failing once = {.interval = 1, .probability_percent = 100, .times = 1};
+    (void)state;
+    heap_fail(&once);
+    assert_null(kmalloc(8));
+    for (uint32_t i = 0; i < 16 * THROWS; i++) {
+        void *block = kmalloc(8);
+        assert_non_null(block);
+        kfree(block);
+    }
+    assert_int_equal(failed(HEAP_FAILURE_ON_PURPOSE), 1);
+}
+
 static void each_request_is_counted_once(void **state)
 {
     const struct heap_failing none = {.interval = 1, .probability_percent = 0};
@@ -506,6 +520,7 @@ int main(void)
         CASE(chance_is_xorshift32),
         CASE(just_the_requests_fail_that_chance_says),
         CASE(a_plan_s_skip_interval_and_times_are_kept_to_the_letter),
+        CASE(a_plan_that_has_struck_as_often_as_it_may_never_strikes_again),
         CASE(each_request_is_counted_once),
         CASE(an_aligned_request_fails_on_purpose_too),
         CASE(the_peak_is_that_of_blocks_live_at_once),

@@ -60,9 +60,7 @@ class Request:
 
     def operations(self, of: Trace) -> int:
         """How many operations of a trace are replayed; a workload was made with the limit."""
-        if of.seed is not None or not self.operations_limit:
-            return of.operations
-        return min(of.operations, self.operations_limit)
+        return replay.operations(of, self.operations_limit)
 
     @property
     def heaps(self) -> list[Heap]:
@@ -130,11 +128,7 @@ class Measurement:
             accel=self._request.accel,
             memory_mib=replay.memory_mib(self._request.heap_kib, one))
         clock = process.Clock(None, self._request.stall_limit(job.operations))
-        answer = self._listener(job, clock)
-        outcome = await qemu.boot(machine, clock=clock, on_line=answer.line)
-        if wrong := qemu.verdict(outcome):
-            raise replay.failure(job, "the kernel", wrong, answer, outcome)
-        return answer.result(str(job))
+        return await replay.boot(job, machine, clock, self._listener(job, clock))
 
     async def _time(self, job: Job, one: Trace, heap: Heap) -> Any:
         return await self._process(job, heap, "the process", replay.count_words(
@@ -155,22 +149,10 @@ class Measurement:
         if job.trace in self._files:
             command.append(str(self._files[job.trace]))
         clock = process.Clock(None, self._request.stall_limit(job.operations) * patience)
-        answer = self._listener(job, clock)
-        outcome = await process.run(command, clock=clock, on_line=answer.line)
-        replay.check_ended_well(job, what, answer, outcome)
-        return answer.result(str(job))
+        return await replay.run(job, what, command, clock, self._listener(job, clock))
 
     def _listener(self, job: Job, clock: process.Clock) -> Answer:
-        furthest = 0
-
-        def on_progress(done: int, total: int) -> None:
-            nonlocal furthest
-            if done > furthest:
-                furthest = done
-                clock.renew()
-                self.plan.advance(job, done / total)
-
-        return Answer(on_progress)
+        return replay.listener(clock, lambda share: self.plan.advance(job, share))
 
     def records(self) -> list[results.Record]:
         """One record for each heap and trace.

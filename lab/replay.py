@@ -6,9 +6,9 @@ The same for a comparison and for a sweep, so that both make the same records.
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional, Sequence
 
-from lab import heaps, process, results, workload
+from lab import heaps, process, qemu, results, workload
 from lab.errors import RunError
 from lab.reply import Answer
 from lab.trace import Trace
@@ -24,17 +24,57 @@ SEARCH_PATIENCE = 30
 
 def count_words(one: Trace, unit: str, limit: Optional[int], samples: int) -> list[str]:
     """What a kernel is told, to replay a trace or workload and count."""
-    return ["run=replay", f"unit={unit}", *_words(one, limit), f"samples={samples}",
+    return ["run=replay", f"unit={unit}", *words(one, limit), f"samples={samples}",
             f"portrait={PORTRAIT_CELLS}"]
 
 
 def search_words(one: Trace, limit: Optional[int]) -> list[str]:
     """What a host program is told, to search the smallest memory for a trace or workload."""
-    return ["run=smallest", *_words(one, limit)]
+    return ["run=smallest", *words(one, limit)]
 
 
-def _words(one: Trace, limit: Optional[int]) -> list[str]:
+def words(one: Trace, limit: Optional[int]) -> list[str]:
+    """Which operations a program is to make; a recorded trace is given it besides."""
     return [*workload.words(one), *([f"operations={limit}"] if limit else [])]
+
+
+def operations(of: Trace, limit: Optional[int]) -> int:
+    """How many operations of a trace are replayed; a workload was made with the limit."""
+    return of.operations if of.seed is not None or not limit else min(of.operations, limit)
+
+
+def listener(clock: process.Clock,
+             on_further: Callable[[float], None] = lambda share: None) -> Answer:
+    """Listens to a replay or search, which may come no further for as long as its clock says.
+
+    `on_further` is told which share of the operations is done.
+    """
+    furthest = 0
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal furthest
+        if done > furthest:
+            furthest = done
+            clock.renew()
+            on_further(done / total)
+
+    return Answer(on_progress)
+
+
+async def boot(job: object, machine: qemu.Machine, clock: process.Clock, answer: Answer) -> Any:
+    """What the kernel of a machine answers; raises RunError if it does not end well."""
+    outcome = await qemu.boot(machine, clock=clock, on_line=answer.line)
+    if wrong := qemu.verdict(outcome):
+        raise _failure(job, "the kernel", wrong, answer, outcome)
+    return answer.result(str(job))
+
+
+async def run(job: object, who: str, command: Sequence[str], clock: process.Clock,
+              answer: Answer) -> Any:
+    """What a host program answers; raises RunError if it is killed or ends with an error."""
+    outcome = await process.run(command, clock=clock, on_line=answer.line)
+    check_ended_well(job, who, answer, outcome)
+    return answer.result(str(job))
 
 
 def check_count(what: str, raw: Any, due: Mapping[str, Any], fills: bool) -> None:
@@ -72,8 +112,8 @@ def record_of(raw: results.Record, search: Optional[Mapping[str, Any]], one: Tra
     return results.record(raw, one, search["smallest_total_bytes"], peak, limit)
 
 
-def failure(job: object, who: str, what: str, answer: Answer,
-            outcome: process.Outcome) -> RunError:
+def _failure(job: object, who: str, what: str, answer: Answer,
+             outcome: process.Outcome) -> RunError:
     """What to raise when `job` failed: who did what, what it said, and the end of its log."""
     said = f" ({answer.complaint})" if answer.complaint else ""
     return RunError(f"{job}: {who} {what}{said}; the end of its log:", outcome.tail)
@@ -84,7 +124,7 @@ def check_ended_well(job: object, who: str, answer: Answer, outcome: process.Out
     if outcome.stopped or outcome.status:
         what = f"{outcome.stopped} and was killed" if outcome.stopped else \
             f"ended with status {outcome.status}"
-        raise failure(job, who, what, answer, outcome)
+        raise _failure(job, who, what, answer, outcome)
 
 
 def stall_limit(heap_kib: int, operations: int) -> float:

@@ -15,15 +15,13 @@ from typing import Callable, Mapping, Optional, Sequence
 
 from rich.console import Console
 
-from lab import heaps, process, qemu, results, trace, workload
+from lab import heaps, process, qemu, replay, results, trace, workload
 from lab.build import Build, lab_root
 from lab.errors import InputError, RunError
 from lab.experiment import operations_of
 from lab.play.film import Notes, Reel
 from lab.play.page import page
 from lab.progress import Board, duration
-from lab.replay import STALL_SECONDS
-from lab.reply import Answer
 from lab.schedule import Job, Plan, carry_out
 from lab.trace import Trace
 
@@ -80,9 +78,7 @@ class Filming:
     @property
     def _operations(self) -> int:
         """How many are replayed at most; a workload was made with the limit."""
-        limit = self._request.operations_limit
-        return self._trace.operations if self._trace.seed is not None or not limit \
-            else min(limit, self._trace.operations)
+        return replay.operations(self._trace, self._request.operations_limit)
 
     @property
     def reels(self) -> list[Reel]:
@@ -104,21 +100,16 @@ class Filming:
         self._reels[job.strategy] = reel
 
     async def _replay(self, job: Job, notes: Path) -> results.Record:
-        limit = self._request.operations_limit
         words = ["run=replay", "unit=instructions", "placements", "costs", "changes",
-                 *workload.words(self._trace), *([f"operations={limit}"] if limit else [])]
+                 *replay.words(self._trace, self._request.operations_limit)]
         machine = qemu.Machine(
             kernel=self._programs[job.strategy], append=" ".join(words), module=self._module,
             count=True, memory_mib=self._memory_mib(), debug_console=notes)
         # A walk after each operation takes as long again, for each 1,000 blocks that are live.
-        clock = process.Clock(None, 10 * STALL_SECONDS * max(1.0, self._request.heap_kib / 1024)
-                              * max(1.0, self._operations / 100_000))
-        answer = self._listener(job, clock)
-        outcome = await qemu.boot(machine, clock=clock, on_line=answer.line)
-        if failure := qemu.verdict(outcome):
-            said = f" ({answer.complaint})" if answer.complaint else ""
-            raise RunError(f"{job}: the kernel {failure}{said}; the end of its log:", outcome.tail)
-        record = answer.result(str(job))
+        clock = process.Clock(
+            None, 10 * replay.stall_limit(self._request.heap_kib, self._operations))
+        record = await replay.boot(job, machine, clock, replay.listener(
+            clock, lambda share: self.plan.advance(job, share)))
         results.check_kernel_record(record)
         return dict(record)
 
@@ -129,13 +120,6 @@ class Filming:
                            f" {self._operations}")
         return Reel(job.strategy, record, operations, Notes(notes, len(operations)),
                     results.total_bytes(self._request.heap_kib))
-
-    def _listener(self, job: Job, clock: process.Clock) -> Answer:
-        def on_progress(done: int, total: int) -> None:
-            clock.renew()
-            self.plan.advance(job, done / total)
-
-        return Answer(on_progress)
 
     def _memory_mib(self) -> int:
         """RAM of the machine: the heap, two walks of it, the trace, the tables, and some."""

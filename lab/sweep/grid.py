@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Optional, Sequence
 
-from lab import compare, heaps, trace
+from lab import compare, heaps, replay, trace
 from lab.build import (HEAP_KIB_MAX, HEAP_KIB_MIN, peers as known_peers,
                        strategies as known_strategies)
 from lab.errors import InputError
@@ -59,9 +59,7 @@ class Grid:
 
     def operations(self, of: Trace) -> int:
         """How many operations of a trace are replayed; a workload was made with the limit."""
-        if of.seed is not None or not self.operations_limit:
-            return of.operations
-        return min(of.operations, self.operations_limit)
+        return replay.operations(of, self.operations_limit)
 
 
 def check(asked: Asked) -> Grid:

@@ -79,11 +79,7 @@ async def _count(job: Job, store: Store) -> Any:
     machine = qemu.Machine(kernel=store.program(job.program), append=" ".join(job.words),
                            module=_module(job, store), count=True, memory_mib=job.memory_mib)
     clock = process.Clock(None, job.stall_seconds)
-    answer = _listener(clock)
-    outcome = await qemu.boot(machine, clock=clock, on_line=answer.line)
-    if wrong := qemu.verdict(outcome):
-        raise replay.failure(job.title, "the kernel", wrong, answer, outcome)
-    raw = answer.result(job.title)
+    raw = await replay.boot(job.title, machine, clock, replay.listener(clock))
     replay.check_count(job.title, raw, job.due, job.fills)
     return raw
 
@@ -91,12 +87,9 @@ async def _count(job: Job, store: Store) -> Any:
 async def _search(job: Job, store: Store) -> Any:
     module = _module(job, store)
     clock = process.Clock(None, job.stall_seconds)
-    answer = _listener(clock)
-    outcome = await process.run([str(store.program(job.program)), *job.words,
-                                 *([str(module)] if module else [])],
-                                clock=clock, on_line=answer.line)
-    replay.check_ended_well(job.title, "the search", answer, outcome)
-    raw = answer.result(job.title)
+    raw = await replay.run(job.title, "the search", [
+        str(store.program(job.program)), *job.words, *([str(module)] if module else [])],
+        clock, replay.listener(clock))
     replay.check_search(job.title, raw)
     return raw
 
@@ -110,16 +103,3 @@ async def _make(job: Job, store: Store) -> Any:
     made = trace.parse(b"".join(chunks), Path(job.title))
     return {"sha256": made.sha256, "ids": made.ids, "operations": made.operations,
             "peak_requested_bytes": made.peak_requested_bytes}
-
-
-def _listener(clock: process.Clock) -> Answer:
-    """Listens to a job that may come no further for as long as its clock says."""
-    furthest = 0
-
-    def on_progress(done: int, _: int) -> None:
-        nonlocal furthest
-        if done > furthest:
-            furthest = done
-            clock.renew()
-
-    return Answer(on_progress)

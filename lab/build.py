@@ -12,10 +12,11 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from lab import ROOT, process
 from lab.errors import InputError, RunError
+from lab.heaps import Heap
 
 HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
 
@@ -249,6 +250,14 @@ class Build:
             text = (self.directory / compiled).read_text("utf-8", "replace")
             return "-unity" in compiled and f"{source}>" in text.replace('"', ">")
         return False
+
+
+def builds_of(chosen: Iterable[Heap], heap_kib: int,
+              with_peers: bool = False) -> dict[tuple[str, str], Build]:
+    """The builds that heaps come from, by hardening and locking."""
+    return {(level, locking): Build(heap_kib, with_peers=with_peers, hardening=level,
+                                    locking=locking)
+            for level, locking in dict.fromkeys(heap.build for heap in chosen)}
 
 
 def what_makes_code(provenance: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, object]]:

@@ -20,7 +20,7 @@ from typing import Any, Callable, Mapping, Optional, Protocol, Sequence
 from rich.console import Console
 
 from lab import baseline, heaps, process, qemu, replay, results, table, trace, workload
-from lab.build import (Build, HEAP_KIB_DEFAULT, checked_heap_kib, lab_root,
+from lab.build import (Build, HEAP_KIB_DEFAULT, builds_of, checked_heap_kib, lab_root,
                        peers as known_peers, strategies as known_strategies)
 from lab.errors import InputError
 from lab.heaps import Heap
@@ -64,8 +64,7 @@ class Request:
 
     @property
     def heaps(self) -> list[Heap]:
-        return heaps.all_of({"strategies": self.strategies, "hardening": self.hardening,
-                             "locking": self.locking})
+        return heaps.each(self.strategies, self.hardening, self.locking)
 
     @property
     def unit(self) -> str:
@@ -241,9 +240,7 @@ class Gate:
 def _built(request: Request, say: Callable[[str], None]) -> dict[tuple[str, str], Build]:
     """The programs that a comparison needs, by hardening and locking."""
     with_peers = not set(known_peers()).isdisjoint(request.strategies)
-    builds = {(level, locking): Build(request.heap_kib, with_peers=with_peers, hardening=level,
-                                      locking=locking)
-              for level in request.hardening for locking in request.locking}
+    builds = builds_of(request.heaps, request.heap_kib, with_peers)
     for build in builds.values():
         build.prepare([name for strategy in request.strategies
                        for name in (f"los-{strategy}.elf", f"host-{strategy}")], say)

@@ -18,14 +18,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Optional, Sequence
 
-from lab import ROOT, process, qemu, trace
+from lab import ROOT, heaps, process, qemu, trace
 from lab.build import Build, strategies
 from lab.errors import InputError, RunError
 from lab.options import Parser
 from lab.trace import Trace
 
-HARDENINGS = ("off", "check", "redzone", "full")
-LOCKINGS = ("none", "irq", "spin", "percpu")
 HEAP_KIB = 1024
 TRACE_MEMORY_SHARE = 64
 """RAM for each operation of a trace: the runner's tables."""
@@ -55,8 +53,8 @@ def kernel_of(heap: str, hardening: str, locking: str) -> Path:
 
     Raises InputError in one line if there can be none.
     """
-    for what, name, known in (("heap", heap, strategies()), ("hardening", hardening, HARDENINGS),
-                              ("locking", locking, LOCKINGS)):
+    for what, name, known in (("heap", heap, strategies()), ("hardening", hardening, heaps.LEVELS),
+                              ("locking", locking, heaps.LOCKINGS)):
         if name not in known:
             raise InputError(f"there is no {what} {name!r}; there are: {', '.join(known)}")
     build = Build(HEAP_KIB, hardening=hardening, locking=locking)

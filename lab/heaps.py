@@ -45,8 +45,14 @@ def of(record: Mapping[str, Any]) -> Heap:
 
 def all_of(settings: Mapping[str, Any]) -> list[Heap]:
     """The heaps of a comparison, in the order in which they are shown."""
-    return [Heap(strategy, level, locking) for strategy in settings["strategies"]
-            for level in settings["hardening"] for locking in settings["locking"]]
+    return each(settings["strategies"], settings["hardening"], settings["locking"])
+
+
+def each(strategies: Sequence[str], hardening: Sequence[str],
+         locking: Sequence[str]) -> list[Heap]:
+    """Each strategy at each of these levels with each of these locks."""
+    return [Heap(strategy, level, lock) for strategy in strategies
+            for level in hardening for lock in locking]
 
 
 def place(record: Mapping[str, Any]) -> tuple[str, int, int]:

@@ -33,7 +33,6 @@ struct invocation {
     const char *trace_path; /* NULL if none was given */
     uint32_t kib;
     uint32_t map_bytes; /* instead of kib, unless 0 */
-    bool timed;
 };
 
 static _Noreturn void refuse(const char *what, const char *which)
@@ -69,10 +68,8 @@ static void read_argument(struct invocation *invocation, const char *argument)
     } else if (text_is(word, "changes")) {
         add_word(invocation, "changes");
     } else if (strchr(argument, '=') != NULL) {
-        if (text_is(word, "unit=cycles")) {
+        if (text_is(word, "unit=cycles"))
             clock_use();
-            invocation->timed = true;
-        }
         add_word(invocation, argument);
     } else if (invocation->trace_path == NULL) {
         invocation->trace_path = argument;
@@ -214,7 +211,7 @@ int main(int argument_count, char **arguments)
     prepare_scratch(module);
     region_set(invocation.map_bytes != 0 ? invocation.map_bytes
                                          : invocation.kib * KIB / HEAP_BYTES_PER_MAP_BYTE);
-    if (invocation.timed)
+    if (machine_counts())
         region_touch();
     kinitHeap();
     machine_stop(do_job(&job, module));

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
+from lab import heaps
 from lab.answer import draw
 from lab.answer.chapter import NAIVE, About, Records, Scale, Telling, churn, mean
 from lab.experiment import KERNEL, Experiment
@@ -15,7 +16,6 @@ ABOUT = About(
 
 HEAPS = ("bitmap", "next-fit", "best-fit", "worst-fit", "free-list", "boundary-tag", "segregated",
          "buddy", "slab", "half-fit", "tlsf", "boundary-map")
-LOCKINGS = ("none", "irq", "spin", "percpu")
 SEED = 1
 INTERVAL = 3000
 CALLS = 200_000
@@ -55,7 +55,7 @@ def experiments(scale: Scale) -> list[Experiment]:
     return [*(_hammer(heap) for heap in _heaps(scale)),
             *(_hammer(NAIVE, locking) for locking in ("spin", "percpu")),
             *(_places(scale, locking) for locking in ("none", "irq")), _deadlock(),
-            *(_cost(scale, locking) for locking in LOCKINGS)]
+            *(_cost(scale, locking) for locking in heaps.LOCKINGS)]
 
 
 def _calls(raw: Mapping[str, Any]) -> int:
@@ -70,7 +70,7 @@ def tell(records: Records, scale: Scale) -> Telling:
     hammered = {heap: records[_hammer(heap)] for heap in _heaps(scale)}
     held = {locking: records[_hammer(NAIVE, locking)] for locking in ("spin", "percpu")}
     places = {locking: records[_places(scale, locking)] for locking in ("none", "irq")}
-    costs = {locking: records[_cost(scale, locking)] for locking in LOCKINGS}
+    costs = {locking: records[_cost(scale, locking)] for locking in heaps.LOCKINGS}
     stuck = records[_deadlock()]
     broken = [heap for heap, raw in hammered.items() if raw["trouble"] is not None]
     mended = [locking for locking, raw in held.items() if raw["trouble"] is None]

@@ -206,10 +206,6 @@ def is_in_heap(address: int) -> bool:
     return kernel.symbol("_heap_text_start") <= address < kernel.symbol("_heap_text_end")
 
 
-is_nested = is_in_heap
-"""Whether a call that returns to an address was made by the heap itself."""
-
-
 def _begun_as(frame: Any) -> Optional[str]:
     """The function of heap.h that a call began with, of which this is the outermost frame.
 
@@ -258,7 +254,7 @@ class Entry(gdb.Breakpoint):  # type: ignore[misc]
         self.silent = True
 
     def stop(self) -> bool:
-        return not is_nested(kernel.read_word(register("esp")))
+        return not is_in_heap(kernel.read_word(register("esp")))
 
 
 class Return(gdb.Breakpoint):  # type: ignore[misc]

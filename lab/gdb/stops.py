@@ -48,7 +48,7 @@ class Stop(gdb.Breakpoint):  # type: ignore[misc]
         self.what = what
 
     def stop(self) -> bool:
-        if calls.is_nested(kernel.read_word(calls.register("esp"))):
+        if calls.is_in_heap(kernel.read_word(calls.register("esp"))):
             return False
         return self.entered(calls.beginning())
 

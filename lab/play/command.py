@@ -16,7 +16,7 @@ from typing import Callable, Mapping, Optional, Sequence
 from rich.console import Console
 
 from lab import heaps, process, qemu, replay, results, trace, workload
-from lab.build import Build, lab_root
+from lab.build import builds_of, lab_root
 from lab.errors import InputError, RunError
 from lab.experiment import operations_of
 from lab.play.film import Notes, Reel
@@ -48,8 +48,7 @@ class Request:
     @property
     def heaps(self) -> Sequence[heaps.Heap]:
         """What is filmed: each strategy at each level with each lock."""
-        return heaps.all_of({"strategies": self.strategies, "hardening": self.hardening,
-                             "locking": self.locking})
+        return heaps.each(self.strategies, self.hardening, self.locking)
 
     @property
     def is_workload(self) -> bool:
@@ -147,8 +146,7 @@ def run(request: Request, out: Path) -> int:
         console.print(f"heaplab: {text}", markup=False, highlight=False, soft_wrap=True)
 
     maker = f"host-{request.strategies[0]}"
-    builds = {(level, locking): Build(request.heap_kib, hardening=level, locking=locking)
-              for level in request.hardening for locking in request.locking}
+    builds = builds_of(request.heaps, request.heap_kib)
     for build in builds.values():
         build.prepare([*(f"los-{strategy}.elf" for strategy in request.strategies), maker], say)
     of = _subject(request, builds[request.heaps[0].build].program(maker))

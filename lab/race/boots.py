@@ -17,7 +17,6 @@ from lab.options import cores
 from lab.progress import Board
 from lab.schedule import Job, Plan, carry_out
 
-LOCKINGS = ("none", "irq", "spin", "percpu")
 STALL_SECONDS = 600.0
 """How long a boot may say nothing: trying all schedules takes long."""
 

@@ -7,12 +7,12 @@ import argparse
 import re
 from typing import Sequence
 
-from lab import build
+from lab import build, heaps
 from lab.errors import InputError
 from lab.options import Parser, count, seed
 
 PROCESSORS_MAX = 8
-LOCKINGS = ("none", "irq", "spin", "percpu", "unmasked")
+LOCKINGS = (*heaps.LOCKINGS, "unmasked")
 
 
 def _processors(text: str) -> int:

@@ -95,8 +95,7 @@ def document(strategies: Sequence[str] = ("bitmap", "next-fit"),
              **changes: Any) -> results.Document:
     """A whole document, made up: each heap costs more than the one before."""
     made = [trace(name) for name in traces]
-    shown = heaps.all_of({"strategies": strategies, "hardening": hardening,
-                          "locking": locking})
+    shown = heaps.each(strategies, hardening, locking)
     records = [results.record(
         raw_record(heap.strategy, scale=place + 1, hardening=heap.hardening, locking=heap.locking,
                    **changes), one, 600 + place, 200, None)

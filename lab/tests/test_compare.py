@@ -71,7 +71,7 @@ class BadInput(unittest.TestCase):
         self.enterContext(in_directory(self.directory))
         self.enterContext(mock.patch.object(compare, "known_strategies", lambda: STRATEGIES))
         self.enterContext(mock.patch.object(compare, "known_peers", lambda: PEERS))
-        self.enterContext(mock.patch.object(compare, "Build", side_effect=AssertionError))
+        self.enterContext(mock.patch.object(compare, "builds_of", side_effect=AssertionError))
 
     def refusal(self, *arguments: str) -> str:
         before = sorted(self.directory.iterdir())

@@ -58,7 +58,7 @@ class BadInput(unittest.TestCase):
         err = io.StringIO()
         with temporary_directory() as directory, contextlib.chdir(directory), \
                 mock.patch.object(build, "strategies", lambda: KNOWN), \
-                mock.patch.object(command, "Build", side_effect=AssertionError), \
+                mock.patch.object(command, "builds_of", side_effect=AssertionError), \
                 contextlib.redirect_stderr(err):
             (directory / "good.rep").write_text(TRACE_TEXT, "ascii")
             (directory / "bad.rep").write_text(TRACE_TEXT + "f 0\n", "ascii")

@@ -15,9 +15,10 @@ from typing import Callable, Optional, Sequence
 
 from lab import ROOT, build
 from lab.errors import InputError, Interrupted, LabError
-from lab.options import (Parser as _Parser, add_jobs as _add_jobs, count as _count,
-                         number_above_zero as _number_above_zero, samples as _samples,
-                         seed as _seed, share as _share)
+from lab.options import (Parser as _Parser, add_dials as _add_dials, add_heap_kib as
+                         _add_heap_kib, add_jobs as _add_jobs, add_time_limit as
+                         _add_time_limit, count as _count, samples as _samples, seed as _seed,
+                         share as _share)
 from lab.outputs import DEFAULT_HTML, DEFAULT_JSON, Outputs
 from lab.process import stop_signals_raise
 
@@ -39,14 +40,8 @@ def _compare_parser() -> argparse.ArgumentParser:
                         " none (default: all, unless --traces or --quick is given)")
     parser.add_argument("--seed", type=_seed, default=1, metavar="N",
                         help="of the synthetic workloads (default: %(default)s)")
-    parser.add_argument("--hardening", default="off", metavar="A,B",
-                        help="levels of -Dhardening: off, check, redzone, full; with more than one"
-                        " a table says what each adds (default: %(default)s)")
-    parser.add_argument("--locking", default="none", metavar="A,B",
-                        help="words for -Dlocking: none, irq, spin, percpu; with more than one a"
-                        " table says what each adds (default: %(default)s)")
-    parser.add_argument("--heap-kib", default="1024", metavar="N",
-                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
+    _add_dials(parser, "with more than one a table says what each adds")
+    _add_heap_kib(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", default=DEFAULT_JSON,
                         help="where the figures go (default: %(default)s)")
     parser.add_argument("--csv", type=Path, metavar="FILE",
@@ -75,9 +70,7 @@ def _compare_parser() -> argparse.ArgumentParser:
                         " this machine; so does host, which needs no KVM: the heaps are Linux"
                         " processes (default: tcg)")
     _add_jobs(parser, "boots at the same time")
-    parser.add_argument("--time-limit", type=_number_above_zero, metavar="SECONDS",
-                        help="kill a boot that comes no further for so long (default: 60, more for"
-                        " large heaps)")
+    _add_time_limit(parser)
     return parser
 
 
@@ -200,8 +193,7 @@ def fuzz(argv: Sequence[str]) -> int:
                      lambda text: print(f"heaplab: {text}", file=sys.stderr))
     fuzzers = [command.Fuzzer(name, programs.program(f"fuzz-{name}")) for name in names]
     return command.report(command.run(
-        fuzzers, options.operations, options.seed,
-        options.jobs, options.results))
+        fuzzers, options.operations, options.seed, options.jobs, options.results))
 
 
 def misuse(argv: Sequence[str]) -> int:
@@ -234,8 +226,7 @@ def mistakes(argv: Sequence[str]) -> int:
     if options.update and options.names:
         raise InputError("--update writes the whole table: name no mistakes")
     from lab import mistakes as command
-    return command.run(options.names, options.update,
-                       options.jobs)
+    return command.run(options.names, options.update, options.jobs)
 
 
 def mutate(argv: Sequence[str]) -> int:

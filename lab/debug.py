@@ -216,9 +216,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--heap", default="bitmap", metavar="NAME",
                         help="the strategy (default: %(default)s)")
     parser.add_argument("--hardening", default="check", metavar="LEVEL",
-                        help="off, check, redzone or full (default: %(default)s)")
+                        help=f"one of {', '.join(heaps.LEVELS)} (default: %(default)s)")
     parser.add_argument("--locking", default="none", metavar="LEVEL",
-                        help="none, irq, spin or percpu (default: %(default)s)")
+                        help=f"one of {', '.join(heaps.LOCKINGS)} (default: %(default)s)")
     parser.add_argument("--kernel", type=Path, metavar="ELF",
                         help="debug this kernel rather than build one of --heap, --hardening and"
                         " --locking")

@@ -8,6 +8,7 @@ import os
 from fractions import Fraction
 from typing import NoReturn
 
+from lab import heaps
 from lab.errors import InputError
 
 
@@ -54,6 +55,28 @@ def add_jobs(parser: argparse.ArgumentParser, what: str) -> None:
     """Take `--jobs N`: so many of `what`."""
     parser.add_argument("--jobs", type=workers, metavar="N", default=cores(),
                         help=f"{what} (default: one for each core)")
+
+
+def add_dials(parser: argparse.ArgumentParser, what: str) -> None:
+    """Take lists for `--hardening` and `--locking`, which make a strategy several heaps: `what`
+    becomes of these."""
+    for option, known in (("hardening", heaps.LEVELS), ("locking", heaps.LOCKINGS)):
+        parser.add_argument(f"--{option}", default=known[0], metavar="A,B",
+                            help=f"words for -D{option}: {', '.join(known)}; {what} (default:"
+                            " %(default)s)")
+
+
+def add_heap_kib(parser: argparse.ArgumentParser) -> None:
+    """Take `--heap-kib N`, a text for build.checked_heap_kib()."""
+    parser.add_argument("--heap-kib", default="1024", metavar="N",
+                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
+
+
+def add_time_limit(parser: argparse.ArgumentParser) -> None:
+    """Take `--time-limit SECONDS`, of boots that stand still."""
+    parser.add_argument("--time-limit", type=number_above_zero, metavar="SECONDS",
+                        help="kill a boot that comes no further for so long (default: 60, more for"
+                        " large heaps)")
 
 
 def seed(text: str) -> int:

@@ -18,7 +18,7 @@ from typing import Iterator, Optional, Sequence
 
 from lab import ROOT, build, heaps, qemu, trace
 from lab.errors import InputError, RunError
-from lab.options import Parser
+from lab.options import Parser, add_heap_kib
 
 WINDOWS = ("gtk", "sdl")
 """QEMU's displays that open a window; Debian has them in packages of their own."""
@@ -94,8 +94,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--traces", nargs="+", metavar="FILE",
                         help="traces for 'load', files or names of shipped ones (default: all"
                         " shipped)")
-    parser.add_argument("--heap-kib", default="1024", metavar="N",
-                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
+    add_heap_kib(parser)
     parser.add_argument("--hardening", choices=heaps.LEVELS, default="check",
                         help="what is done about misuse (default: %(default)s)")
     parser.add_argument("--locking", choices=heaps.LOCKINGS, default=heaps.NONE,

@@ -4,8 +4,8 @@
     python3 -m lab.transcript docs/debugging.md            writes what is said now into it
     python3 -m lab.transcript --check docs/debugging.md    ends with 1 if that differs
 
-With `--kernels DIR`, the kernels are those in there, of hardening check; sessions with others are
-left as they are.
+With `--kernels DIR`, the kernels are those in there, of hardening check and without a lock;
+sessions with others are left as they are.
 
 A session is a block of code that begins with a line `$ ./heaplab debug ...`; each line that begins
 with `(gdb) ` is a command, and what follows it what was said. A block that begins with a command
@@ -62,7 +62,7 @@ class Session:
         command = shlex.split(self.command)
         if kernels is None:
             return command
-        if "--hardening" in command:
+        if not {"--hardening", "--locking"}.isdisjoint(command):
             return None
         place = command.index("--heap") if "--heap" in command else len(command)
         heap = command[place + 1] if "--heap" in command else "bitmap"

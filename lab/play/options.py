@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Sequence
 
 from lab import build, heaps
-from lab.options import Parser, add_jobs, count, seed
+from lab.options import Parser, add_dials, add_heap_kib, add_jobs, count, seed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -21,14 +21,8 @@ def _parser() -> argparse.ArgumentParser:
                         " linux-boot, or of a synthetic workload such as churn-kernel-85")
     parser.add_argument("--strategies", metavar="A,B", default="bitmap,tlsf,boundary-map",
                         help="these heaps (default: %(default)s)")
-    parser.add_argument("--hardening", default=heaps.OFF, metavar="A,B",
-                        help="levels of -Dhardening: off, check, redzone, full; each is a heap of"
-                        " its own (default: %(default)s)")
-    parser.add_argument("--locking", default=heaps.NONE, metavar="A,B",
-                        help="words for -Dlocking: none, irq, spin, percpu; so is each of these"
-                        " (default: %(default)s)")
-    parser.add_argument("--heap-kib", default="1024", metavar="N",
-                        help="size of the heap, 64 to 65536 KiB (default: %(default)s)")
+    add_dials(parser, "each is a heap of its own")
+    add_heap_kib(parser)
     parser.add_argument("--operations", type=count, metavar="N",
                         help="only the first N operations; of a workload, N after its build-up")
     parser.add_argument("--seed", type=seed, default=1, metavar="N",

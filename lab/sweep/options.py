@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Sequence
 
 from lab.errors import InputError
-from lab.options import Parser, add_jobs, count, number_above_zero, samples
+from lab.options import Parser, add_jobs, add_time_limit, count, samples
 
 DEFAULT_DIRECTORY = Path("heaplab-results/sweep")
 
@@ -38,9 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=count, metavar="N",
                         help="with --engine slurm: jobs in one task of the array (default: 1; more"
                         " where the cluster's MaxArraySize asks for it)")
-    parser.add_argument("--time-limit", type=number_above_zero, metavar="SECONDS",
-                        help="kill a boot that comes no further for so long (default: 60, more for"
-                        " large heaps)")
+    add_time_limit(parser)
     return parser
 
 

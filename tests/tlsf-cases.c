@@ -11,7 +11,7 @@
 #include "cases.h"
 #include "host_heap.h"
 
-enum { MAP_BYTES = 1024, PAYLOADS = 6, PAYLOAD_BYTES = 100 };
+enum { MAP_BYTES = 1024, MAP_BYTES_MAX = 1 << 20, PAYLOADS = 6, PAYLOAD_BYTES = 100 };
 
 static void sizes_belong_to_the_lists_of_the_layout(void **state)
 {
@@ -99,6 +99,17 @@ static void a_rest_too_small_for_a_hole_goes_with_the_block(void **state)
     host_heap_delete(rig.host);
 }
 
+static void a_rest_just_long_enough_is_a_hole(void **state)
+{
+    (void)state;
+    struct rig rig = rig_new();
+    uint8_t *block = rig_alloc(&rig, PAYLOAD_BYTES - BLOCK_BYTES_MIN, 8);
+    assert_ptr_equal(block, rig.block[3]->payload);
+    assert_int_equal(tested_strategy->usable(&rig.host->heap, block),
+                     PAYLOAD_BYTES - BLOCK_BYTES_MIN);
+    host_heap_delete(rig.host);
+}
+
 static void a_freed_block_merges_with_both_neighbours(void **state)
 {
     (void)state;
@@ -121,6 +132,30 @@ static void the_gap_before_an_aligned_block_is_a_hole_again(void **state)
         assert_int_equal((uintptr_t)block % align, 0);
     }
     host_heap_delete(rig.host);
+}
+
+static void a_gap_is_the_shortest_that_a_hole_can_have_or_none(void **state)
+{
+    const uintptr_t aligned = 1 << 20;
+    (void)state;
+    for (uint32_t align = 16; align <= 4096; align *= 2)
+        for (uint32_t behind = 0; behind < align; behind += BLOCK_GRANULE_BYTES) {
+            const uintptr_t payload = aligned + behind;
+            uint32_t gap = 0;
+            while ((payload + gap) % align != 0 || (gap != 0 && gap < BLOCK_BYTES_MIN))
+                gap += BLOCK_GRANULE_BYTES;
+            const struct block *hole = (const struct block *)(payload - PAYLOAD_OFFSET);
+            assert_int_equal(block_gap_bytes(hole, align), gap);
+        }
+}
+
+static void the_largest_heap_has_no_list_for_more_than_it_has(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES_MAX);
+    uint32_t bytes = host_heap_region_bytes(host);
+    assert_null(tested_strategy->alloc(&host->heap, bytes - 1, 1 << 26));
+    host_heap_delete(host);
 }
 
 static void resize_takes_the_hole_behind_and_gives_back_the_rest(void **state)
@@ -230,6 +265,14 @@ static void next_is_live(struct rig *rig)
     rig->block[1]->next = rig->block[2];
 }
 
+static void next_reaches_over_the_end(struct rig *rig)
+{
+    uint32_t bytes = host_heap_region_bytes(rig->host) / BLOCK_GRANULE_BYTES * BLOCK_GRANULE_BYTES;
+    struct block *inside = block_at(rig->block[2], BLOCK_BYTES_MIN);
+    inside->header = bytes | BLOCK_FREE_BIT;
+    hole_insert(rig->tlsf, inside, bytes);
+}
+
 static void hole_in_the_wrong_list(struct rig *rig)
 {
     hole_remove(rig->tlsf, rig->block[1]);
@@ -272,7 +315,8 @@ static const struct mutant mutants[] = {
     {"I2", live_block_says_free}, {"I2", previous_free_forgotten},
     {"I2", previous_free_invented}, {"I3", way_back_wrong}, {"I4", hole_in_two_halves},
     {"I5", link_to_another_list}, {"I5", list_in_a_circle}, {"I6", next_outside_the_heap},
-    {"I6", next_is_live}, {"I6", hole_in_the_wrong_list}, {"I7", hole_in_no_list},
+    {"I6", next_is_live}, {"I6", next_reaches_over_the_end}, {"I6", hole_in_the_wrong_list},
+    {"I7", hole_in_no_list},
     {"I8", column_bit_lost}, {"I8", column_bit_invented}, {"I9", row_bit_lost},
     {"I9", row_bit_invented}, {"I9", row_bit_without_a_row},
 };
@@ -294,8 +338,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_exact_hole_is_filled_the_last_freed_first),
     cmocka_unit_test(what_is_left_of_a_hole_is_used_next),
     cmocka_unit_test(a_rest_too_small_for_a_hole_goes_with_the_block),
+    cmocka_unit_test(a_rest_just_long_enough_is_a_hole),
     cmocka_unit_test(a_freed_block_merges_with_both_neighbours),
     cmocka_unit_test(the_gap_before_an_aligned_block_is_a_hole_again),
+    cmocka_unit_test(a_gap_is_the_shortest_that_a_hole_can_have_or_none),
+    cmocka_unit_test(the_largest_heap_has_no_list_for_more_than_it_has),
     cmocka_unit_test(resize_takes_the_hole_behind_and_gives_back_the_rest),
     cmocka_unit_test(mutants_of_every_invariant_are_named),
 };

@@ -127,11 +127,43 @@ HOT uint32_t bit_highest(uint32_t word)
     return highest;
 }
 
+/*
+ * Returns: the number, whose origin the compiler forgets here: what it is computed from later
+ * is this number, and not what this number was computed from, which would be kept until then.
+ */
+HOT uint32_t on_its_own(uint32_t number)
+{
+    __asm__("" : "+r"(number));
+    return number;
+}
+
+/* --- addresses ---------------------------------------------------------------------- */
+
+/*
+ * Returns: by how many bytes an address lies behind base. In C the compiler would load the base,
+ * which it knows, into a register first.
+ */
+HOT uint32_t bytes_behind(const void *base, const void *address)
+{
+    uint32_t bytes = (uint32_t)(uintptr_t)address;
+    __asm__("subl %1, %0" : "+r"(bytes) : "ri"(base) : "cc");
+    return bytes;
+}
+
+/* The same. Returns: whether the address lies before base, which leaves bytes undefined. */
+HOT bool is_before(const void *base, const void *address, uint32_t *bytes)
+{
+    bool before;
+    *bytes = (uint32_t)(uintptr_t)address;
+    __asm__("subl %2, %0" : "+r"(*bytes), "=@ccc"(before) : "ri"(base));
+    return before;
+}
+
 /* --- granules ----------------------------------------------------------------------- */
 
 HOT uint32_t map_granule_of(const struct heap *heap, const void *address)
 {
-    return (uint32_t)((uintptr_t)address - (uintptr_t)heap->region.arena) / MAP_GRANULE_BYTES;
+    return bytes_behind(heap->region.arena, address) / MAP_GRANULE_BYTES;
 }
 
 HOT void *map_address_of(const struct heap *heap, uint32_t granule)

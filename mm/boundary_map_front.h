@@ -126,8 +126,8 @@ HOT bool cache_takes(const struct boundary_map *state, uint32_t bin)
 /* Whether a block that finds the cache full is worth another's place: the first of its length. */
 HOT bool cache_may_exchange(const struct boundary_map *state, uint32_t granules)
 {
-    return cache_room(state) == 0 && state->cap >= EXCHANGE_CAP && granules <= CACHE_LISTS &&
-           state->cache[granules - 1] == NULL;
+    return granules <= CACHE_LISTS && state->cache[granules - 1] == NULL &&
+           cache_room(state) == 0 && state->cap >= EXCHANGE_CAP;
 }
 
 /* Returns: the list whose turn it is to lose a block. Requires: not all are empty. */
@@ -150,10 +150,10 @@ HOT void release(const struct heap *heap, uint32_t granule, uint32_t granules)
         cache_set_cap(state);
 }
 
-/* Puts the open hole into its bin: now every hole is in one. */
-HOT void settle(struct boundary_map *state)
+/* Puts the open hole into its bin, if it has so many granules and might be looked for. */
+HOT void settle(struct boundary_map *state, uint32_t granules)
 {
-    if (hole_close(&state->holes))
+    if (hole_close(&state->holes, granules))
         cache_set_cap(state);
 }
 
@@ -199,7 +199,7 @@ COLD void cache_empty(const struct heap *heap)
     struct boundary_map *state = state_of(heap);
     while (!cache_is_empty(state))
         cache_evict_coldly(heap);
-    settle(state);
+    settle(state, 0);
 }
 
 /* --- near fits ---------------------------------------------------------------------------- */
@@ -220,18 +220,18 @@ HOT uint32_t cache_near(const struct boundary_map *state, uint32_t bin)
 
 /* --- the bump region ---------------------------------------------------------------- */
 
-HOT bool bump_serves(const struct boundary_map *state, uint32_t granules)
-{
-    return granules + MIN_GRANULES <= state->bump_granules;
-}
-
-/* From its end, so that what stays keeps its first bit. Requires: up to SHORT_GRANULES. */
-HOT void *bump_take(const struct heap *heap, uint32_t granules)
+/*
+ * Takes a block of that bin's length from its end, so that what stays keeps its first bit.
+ * Requires: bin < SHORT_GRANULES. Returns: NULL if no whole block would stay.
+ */
+HOT void *bump_take(const struct heap *heap, uint32_t bin)
 {
     struct boundary_map *state = state_of(heap);
-    uint32_t left = state->bump_granules - granules;
-    uint32_t granule = state->bump + left;
-    state->bump_granules = left;
+    int32_t left = (int32_t)(state->bump_granules - bin) - 1;
+    if (left < (int32_t)MIN_GRANULES)
+        return NULL;
+    state->bump_granules = (uint32_t)left;
+    uint32_t granule = state->bump + (uint32_t)left;
     map_set(heap, granule);
     return map_address_of(heap, granule);
 }

@@ -126,34 +126,44 @@ HOT void bin_push(struct holes *holes, uint32_t bin, struct hole *hole)
     list_filled(&holes->filled, bin);
 }
 
-/* Takes the first hole out. Requires: there is one. */
-HOT struct hole *bin_pop(struct holes *holes, uint32_t bin)
+/* Takes out a hole that is the bin's first. */
+HOT void bin_drop(struct holes *holes, uint32_t bin, const struct hole *first)
 {
-    struct hole *hole = holes->bins[bin];
-    struct hole *next = hole->next;
+    struct hole *next = first->next;
     holes->bins[bin] = next;
     if (next != NULL)
         next->link = &holes->bins[bin];
     else
         list_emptied(&holes->filled, bin);
+}
+
+/* Takes the first hole out. Requires: there is one. */
+HOT struct hole *bin_pop(struct holes *holes, uint32_t bin)
+{
+    struct hole *hole = holes->bins[bin];
+    bin_drop(holes, bin, hole);
     return hole;
 }
 
-/* Takes a hole out of that bin, wherever in it it hangs. */
-HOT void bin_remove(struct holes *holes, uint32_t bin, struct hole *hole)
+/* The bin whose first pointer this is; BINS or more if it is a hole's. */
+HOT uint32_t bin_at(const struct holes *holes, struct hole *const *link)
+{
+    return bytes_behind(holes->bins, link) / sizeof(*link);
+}
+
+/* Takes a hole out of its bin, whichever it is, and wherever in it it hangs. */
+HOT void hole_unlink(struct holes *holes, const struct hole *hole)
 {
     struct hole *next = hole->next;
     struct hole **link = hole->link;
     *link = next;
-    if (next != NULL)
+    if (next != NULL) {
         next->link = link;
-    else if (holes->bins[bin] == NULL)
+        return;
+    }
+    uint32_t bin = bin_at(holes, link);
+    if (bin < BINS)
         list_emptied(&holes->filled, bin);
-}
-
-HOT void hole_unlink(struct holes *holes, struct hole *hole)
-{
-    bin_remove(holes, bin_of(hole->granules), hole);
 }
 
 /* --- holes -------------------------------------------------------------------------- */
@@ -215,25 +225,31 @@ HOT void hole_move(const struct heap *heap, const struct hole *old, uint32_t gra
         next->link = &hole->next;
 }
 
-/* Takes a hole of that length out of its bin, if it is in one. */
-HOT void hole_absorb(struct holes *holes, struct hole *hole, uint32_t granules)
+/* Takes a hole out of its bin, if it is in one. */
+HOT void hole_absorb(struct holes *holes, const struct hole *hole)
 {
     if (hole == holes->open)
         holes->open = NULL;
     else
-        bin_remove(holes, bin_of(granules), hole);
+        hole_unlink(holes, hole);
 }
 
-/* Puts the open hole into its bin. Returns: whether that is a bin of long holes, above 4 KiB. */
-HOT bool hole_close(struct holes *holes)
+/* Puts a hole into its bin. Returns: whether that is one of long holes, above 4 KiB. */
+HOT bool hole_file(struct holes *holes, struct hole *hole)
 {
-    struct hole *hole = holes->open;
-    if (hole == NULL)
-        return false;
-    holes->open = NULL;
     uint32_t granules = hole->granules;
     bin_push(holes, bin_of(granules), hole);
     return granules > EXACT_BINS;
+}
+
+/* The same for the open hole, if it has so many granules. */
+HOT bool hole_close(struct holes *holes, uint32_t granules)
+{
+    struct hole *hole = holes->open;
+    if (hole == NULL || hole->granules < granules)
+        return false;
+    holes->open = NULL;
+    return hole_file(holes, hole);
 }
 
 /*
@@ -246,27 +262,26 @@ HOT bool hole_close(struct holes *holes)
 HOT bool hole_release(const struct heap *heap, struct holes *holes, uint32_t granule,
                       uint32_t granules)
 {
-    uint32_t end = granule + granules;
+    uint32_t end = on_its_own(granule + granules);
     if (map_take(heap, end + 1)) {
         struct hole *behind = map_address_of(heap, end);
         uint32_t length = behind->granules;
         map_clear(heap, end);
-        granules += length;
-        hole_absorb(holes, behind, length);
+        end += length;
+        hole_absorb(holes, behind);
     }
     if (map_take(heap, granule - 1)) {
         uint32_t length = *hole_footer(heap, granule);
         map_clear(heap, granule);
         granule -= length;
-        granules += length;
-        hole_absorb(holes, map_address_of(heap, granule), length);
+        hole_absorb(holes, map_address_of(heap, granule));
     }
     map_set(heap, granule + 1);
-    map_set(heap, granule + granules - 1);
-    hole_write_length(heap, granule, granules);
-    bool grown = hole_close(holes);
+    map_set(heap, end - 1);
+    hole_write_length(heap, granule, end - granule);
+    struct hole *open = holes->open;
     holes->open = map_address_of(heap, granule);
-    return grown;
+    return open != NULL && hole_file(holes, open);
 }
 
 /* Returns: the shortest of the first looks holes of a bin that are long enough, or NULL. */

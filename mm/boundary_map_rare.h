@@ -45,7 +45,7 @@ COLD void *alloc_aligned(const struct heap *heap, uint32_t size, uint32_t align)
     if (size > heap->region.arena_bytes || align > heap->region.arena_bytes)
         return NULL;
     uint32_t granules = map_granules_for(size);
-    settle(state);
+    settle(state, granules);
     struct hole *hole = aligned_find(&state->holes, granules, align);
     if (hole == NULL) {
         cache_empty(heap);
@@ -92,7 +92,7 @@ static bool grow(const struct heap *heap, uint32_t granule, uint32_t had, uint32
     uint32_t length = behind->granules;
     if (length < wanted - had)
         return false;
-    settle(state);
+    settle(state, 0);
     hole_unlink(&state->holes, behind);
     uint32_t taken = cut_coldly(heap, end, length, wanted - had);
     map_clear(heap, end);

@@ -105,9 +105,12 @@ struct heap_strategy {
      * each cut in two where most calls end. alloc does what quick_alloc does and, if that
      * returns NULL, what slow_alloc does; free likewise, where false stands for NULL. The
      * front door calls the halves one by one, since code that has the other half out of
-     * its sight need not save the registers that only this uses.
-     * Requires: as alloc and free; of a slow half, that the quick one was called just
-     * before, for the same, and declined.
+     * its sight need not save the registers that only this uses. Nor does it look for what
+     * the halves meet anyway: a size of 0, for which both give NULL; NULL, of which quick_free
+     * says true, and does nothing; a control block of nothing but zeroes, before init, from
+     * which both allocating halves give NULL, without touching the region.
+     * Requires: as alloc and free, but for these; of a slow half, that the quick one was called
+     * just before, for the same, and declined.
      * Returns: as alloc and free, but that a quick half may decline. The heap is to be
      * used no further then until its slow half was called.
      */

@@ -38,7 +38,7 @@ static inline void *plain_note_taken(void *block)
 
 static inline void *plain_note_failure(uint32_t size)
 {
-    void *nothing = account_failure(size);
+    void *nothing = size == 0 ? NULL : account_failure(size);
     lock_give();
     return nothing;
 }
@@ -50,9 +50,18 @@ static inline void *plain_note(void *block, uint32_t size)
     return plain_note_taken(block);
 }
 
+/* Whether kmalloc looks if there is a heap yet only when the strategy has nothing to give. */
+static inline bool plain_insists_later(void)
+{
+    return HARDENING == HARDENING_OFF && HEAP_STRATEGY.quick_alloc != NULL;
+}
+
 static __attribute__((noinline, flatten)) void *plain_alloc_slowly(uint32_t size)
 {
-    return plain_note(HEAP_STRATEGY.slow_alloc(&kernel_heap, size), size);
+    void *block = HEAP_STRATEGY.slow_alloc(&kernel_heap, size);
+    if (plain_insists_later() && !lock_insists() && block == NULL)
+        account_insist("kmalloc");
+    return plain_note(block, size);
 }
 
 /* kmalloc, where the heap is not just ready. */
@@ -69,15 +78,17 @@ static __attribute__((noinline, unused)) void *plain_alloc_unready(uint32_t size
 
 __attribute__((noinline, flatten)) void *kmalloc(uint32_t size)
 {
-    if (HARDENING == HARDENING_OFF && !lock_insists())
+    if (HARDENING == HARDENING_OFF && !plain_insists_later() && !lock_insists())
         account_insist("kmalloc");
     if (HARDENING != HARDENING_OFF && account_state != ACCOUNT_READY)
         return plain_alloc_unready(size);
-    if (size == 0)
-        return NULL;
-    lock_take();
-    if (HEAP_STRATEGY.quick_alloc == NULL)
+    if (HEAP_STRATEGY.quick_alloc == NULL) {
+        if (size == 0)
+            return NULL;
+        lock_take();
         return plain_note(HEAP_STRATEGY.alloc(&kernel_heap, size, HEAP_ALIGNMENT_BYTES), size);
+    }
+    lock_take();
     void *block = HEAP_STRATEGY.quick_alloc(&kernel_heap, size);
     return block == NULL ? plain_alloc_slowly(size) : plain_note_taken(block);
 }
@@ -91,7 +102,15 @@ static inline void *front_alloc_aligned(uint32_t size, uint32_t align_bytes, con
 
 /* --- giving back ------------------------------------------------------------------------------ */
 
-/* Both end a call of kfree. Returns: what that is to return. */
+/* These end a call of kfree. Returns: what that is to return. */
+static inline int8_t plain_note_given_back(void)
+{
+    if (HARDENING != HARDENING_OFF)
+        account_given_back();
+    lock_give();
+    return 0;
+}
+
 static inline int8_t plain_refuse_free(const void *address, const void *caller)
 {
     if (HARDENING != HARDENING_OFF)
@@ -100,12 +119,20 @@ static inline int8_t plain_refuse_free(const void *address, const void *caller)
     return -1;
 }
 
-static inline int8_t plain_note_given_back(void)
+/* What the guard does not know: NULL, or a wrong address. */
+static inline int8_t plain_refuse_unknown(const void *address, const void *caller)
 {
-    if (HARDENING != HARDENING_OFF)
-        account_given_back();
+    if (address != NULL)
+        return plain_refuse_free(address, caller);
     lock_give();
     return 0;
+}
+
+/* Whether kfree leaves it to others to see NULL: to the guard, or to the strategy's quick half. */
+static inline bool plain_leaves_null(void)
+{
+    return plain_needs_guard() ||
+           (HARDENING == HARDENING_OFF && HEAP_STRATEGY.quick_free != NULL);
 }
 
 static __attribute__((noinline, flatten)) int8_t plain_free_slowly(void *address)
@@ -118,12 +145,12 @@ static __attribute__((noinline, flatten)) int8_t plain_free_slowly(void *address
 __attribute__((noinline, flatten)) int8_t kfree(void *address)
 {
     lock_take();
-    if (LOCK_RARELY(address == NULL)) {
+    if (!plain_leaves_null() && LOCK_RARELY(address == NULL)) {
         lock_give();
         return 0;
     }
     if (plain_needs_guard() && !guard_leave(address))
-        return plain_refuse_free(address, CALLER);
+        return plain_refuse_unknown(address, CALLER);
     if (HEAP_STRATEGY.quick_free != NULL) {
         if (!HEAP_STRATEGY.quick_free(&kernel_heap, address))
             return plain_free_slowly(address);

@@ -46,7 +46,7 @@ static struct rig rig_new(void)
     rig.block[1] = rig.map->cache[BLOCK_BYTES / 8 - 1];
     make_hole(&rig, 3);
     make_hole(&rig, 5);
-    settle(rig.map);
+    settle(rig.map, 0);
     assert_true(rig.map->bump_granules > 0);
     assert_int_equal(cached(rig.host), 1);
     host_heap_assert_sound(rig.host, "a few calls");
@@ -299,7 +299,7 @@ static void last_bit_of_a_hole_of_three_lost(struct rig *rig)
         blocks[i] = alloc(rig->host, 3 * MAP_GRANULE_BYTES);
     rig->block[0] = blocks[1];
     make_hole(rig, 0);
-    settle(rig->map);
+    settle(rig->map, 0);
     assert_int_equal(hole_of_block(rig, 0)->granules, 3);
     assert_null(tested_strategy->check(rig->heap));
     map_clear(rig->heap, granule_of_block(rig, 0) + 2);

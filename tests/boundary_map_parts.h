@@ -32,7 +32,7 @@ static void make_hole_of(struct host_heap *host, void *block)
     uint32_t granules = map_live_granules(heap_in(host), granule);
     map_erase_length(heap_in(host), granule, granules);
     release(heap_in(host), granule, granules);
-    settle(state_of(heap_in(host)));
+    settle(state_of(heap_in(host)), 0);
 }
 
 static void the_shortest_hole_that_is_long_enough_is_taken(void **state)

@@ -38,6 +38,7 @@ struct cases {
 
 extern const struct cases common_cases;     /* for every strategy */
 extern const struct cases resizing_cases;   /* for those that have a resize */
+extern const struct cases halves_cases;     /* for those that are cut in two */
 extern const struct cases validating_cases; /* for those with HEAP_VALIDATES_FREE */
 
 #endif

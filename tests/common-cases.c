@@ -3,6 +3,7 @@
 #include "cases.h"
 
 #include <ctype.h>
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,6 +265,49 @@ static void the_table_is_complete(void **state)
 }
 
 /* Those first that judge each call: what is wrong is better told than run into. */
+/* --- where the strategy is cut in two: what the front door leaves to the halves ----------- */
+
+static void both_halves_give_null_for_a_size_of_0(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
+    assert_null(host_heap_alloc(host, 0, HEAP_ALIGNMENT_BYTES));
+    void *block = host_heap_alloc(host, 1, HEAP_ALIGNMENT_BYTES);
+    assert_true(host_heap_free(host, block));
+    assert_null(host_heap_alloc(host, 0, HEAP_ALIGNMENT_BYTES));
+    host_heap_assert_sound(host, "asking for nothing");
+    host_heap_delete(host);
+}
+
+static void the_quick_half_takes_null_and_does_nothing(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
+    host_heap_free(host, host_heap_alloc(host, 100, HEAP_ALIGNMENT_BYTES));
+    uint8_t *before = malloc(tested_strategy->control_bytes);
+    assert_non_null(before);
+    memcpy(before, host->heap.control, tested_strategy->control_bytes);
+    assert_true(tested_strategy->quick_free(&host->heap, NULL));
+    assert_memory_equal(host->heap.control, before, tested_strategy->control_bytes);
+    free(before);
+    host_heap_assert_sound(host, "giving NULL back");
+    host_heap_delete(host);
+}
+
+/* As kmalloc is before kinitHeap(): there is nothing yet, and the region is none of its business. */
+static void a_control_block_of_zeroes_gives_nothing(void **state)
+{
+    static const uint32_t sizes[] = {1, 8, 9, 100, 256, 257, 4096, 4097, 30000, UINT32_MAX};
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
+    memset(host->heap.control, 0, tested_strategy->control_bytes);
+    __asan_poison_memory_region(host->heap.region.map, host_heap_region_bytes(host));
+    for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        if (host_heap_alloc(host, sizes[i], HEAP_ALIGNMENT_BYTES) != NULL)
+            fail_msg("%u bytes were given out before init", sizes[i]);
+    host_heap_delete(host);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_table_is_complete),
     cmocka_unit_test(alloc_refuses_sizes_near_4_gib),
@@ -287,6 +331,13 @@ static const struct CMUnitTest validating_tests[] = {
     cmocka_unit_test(every_address_but_the_live_blocks_is_refused),
 };
 
+static const struct CMUnitTest halves_tests[] = {
+    cmocka_unit_test(both_halves_give_null_for_a_size_of_0),
+    cmocka_unit_test(the_quick_half_takes_null_and_does_nothing),
+    cmocka_unit_test(a_control_block_of_zeroes_gives_nothing),
+};
+
 const struct cases common_cases = {tests, sizeof(tests) / sizeof(tests[0])};
 const struct cases resizing_cases = {resizing_tests, 2};
 const struct cases validating_cases = {validating_tests, 1};
+const struct cases halves_cases = {halves_tests, 3};

@@ -148,10 +148,17 @@ static inline void assert_no_magazines(void)
     assert_memory_equal(&status, &none, sizeof(status));
 }
 
+/* As the program begins. */
+static inline void forget_heap(void)
+{
+    account_state = ACCOUNT_NOT_READY;
+    memset(kernel_heap.control, 0, HEAP_CONTROL_BYTES_MAX);
+}
+
 /* Leaves a heap that is not ready. */
 static inline void assert_panics_before_kinitheap(void)
 {
-    account_state = ACCOUNT_NOT_READY;
+    forget_heap();
     ASSERT_PANICS(kmalloc(8), "kmalloc: called before kinitHeap()");
     ASSERT_PANICS(kcalloc(1, 8), "kmalloc: called before kinitHeap()");
     ASSERT_PANICS(krealloc(NULL, 8), "kmalloc: called before kinitHeap()");

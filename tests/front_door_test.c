@@ -21,7 +21,7 @@ static bool refuses(void)
 static int unready(void **state)
 {
     start(state);
-    account_state = ACCOUNT_NOT_READY;
+    forget_heap();
     return 0;
 }
 

@@ -102,6 +102,8 @@ static int run(const struct heap_strategy *strategy, const struct cases *own)
     add(&plan, &common_cases);
     if (strategy->resize != NULL)
         add(&plan, &resizing_cases);
+    if (tested_strategy->quick_alloc != NULL)
+        add(&plan, &halves_cases);
     if ((strategy->traits & HEAP_VALIDATES_FREE) != 0)
         add(&plan, &validating_cases);
     if (own != NULL)

@@ -17,19 +17,27 @@ void kinitHeap(void)
     is_ready = 1;
 }
 
+static inline void insist(void)
+{
+    if (!is_ready)
+        bare_panic("%s: called before kinitHeap()", "kmalloc");
+}
+
 static __attribute__((noinline, flatten)) void *alloc_slowly(uint32_t size)
 {
-    return HEAP_STRATEGY.slow_alloc(&kernel_heap, size);
+    void *block = HEAP_STRATEGY.slow_alloc(&kernel_heap, size);
+    if (block == NULL)
+        insist();
+    return block;
 }
 
 __attribute__((noinline, flatten)) void *kmalloc(uint32_t size)
 {
-    if (!is_ready)
-        bare_panic("%s: called before kinitHeap()", "kmalloc");
-    if (size == 0)
-        return NULL;
-    if (HEAP_STRATEGY.quick_alloc == NULL)
-        return HEAP_STRATEGY.alloc(&kernel_heap, size, HEAP_ALIGNMENT_BYTES);
+    if (HEAP_STRATEGY.quick_alloc == NULL) {
+        insist();
+        return size == 0 ? NULL
+                         : HEAP_STRATEGY.alloc(&kernel_heap, size, HEAP_ALIGNMENT_BYTES);
+    }
     void *block = HEAP_STRATEGY.quick_alloc(&kernel_heap, size);
     return block == NULL ? alloc_slowly(size) : block;
 }
@@ -41,9 +49,10 @@ static __attribute__((noinline, flatten)) int8_t free_slowly(void *address)
 
 __attribute__((noinline, flatten)) int8_t kfree(void *address)
 {
-    if (address == NULL)
-        return 0;
-    if (HEAP_STRATEGY.quick_free == NULL)
+    if (HEAP_STRATEGY.quick_free == NULL) {
+        if (address == NULL)
+            return 0;
         return HEAP_STRATEGY.free(&kernel_heap, address) ? 0 : -1;
+    }
     return HEAP_STRATEGY.quick_free(&kernel_heap, address) ? 0 : free_slowly(address);
 }

@@ -275,6 +275,7 @@ static void mutants_of_lists_are_named(void **state)
     assert_mutant(host, &control->heads[6], a, "I5");
     assert_mutant(host, &control->heads[6], b, "I6");
     assert_mutant(host, &control->heads[5], a, "I6");
+    assert_mutant(host, &control->heads[0], a, "I6");
     assert_mutant(host, &control->heads[26], 0xFFFFFFF8, "I6");
     assert_mutant(host, next_of_c, 0, "I7");
     assert_mutant(host, &control->heads[6], 0, "I7");

@@ -121,12 +121,25 @@ static void mutants_of_i2_are_named(void **state)
     host_heap_delete(host);
 }
 
+/* Its link leads to the arena's end, as a link may, and not behind its payload. */
+static void an_empty_block_is_i2_even_at_the_end(void **state)
+{
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+    uintptr_t *link = (uintptr_t *)(void *)(end_of(host) - sizeof(uintptr_t));
+    *link = (uintptr_t)end_of(host);
+    *low_of(host) = (uintptr_t)link;
+    assert_label(tested_strategy->check(&host->heap), "I2");
+    host_heap_delete(host);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(blocks_grow_downwards_with_one_word_between_them),
     cmocka_unit_test(a_request_for_all_that_is_left_is_the_largest),
     cmocka_unit_test(freeing_changes_nothing),
     cmocka_unit_test(mutants_of_i1_are_named),
     cmocka_unit_test(mutants_of_i2_are_named),
+    cmocka_unit_test(an_empty_block_is_i2_even_at_the_end),
 };
 
 const struct cases bump_cases = {tests, sizeof(tests) / sizeof(tests[0])};

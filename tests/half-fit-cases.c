@@ -141,6 +141,26 @@ static void resize_takes_all_of_the_hole_behind_if_it_must(void **state)
     host_heap_delete(host);
 }
 
+static void an_aligned_block_leaves_no_gap_or_one_that_is_enough_for_a_hole(void **state)
+{
+    enum { ALIGN_MAX = 512, BLOCK_BYTES_MIN = 16 };
+    (void)state;
+    for (uint32_t align = 16; align <= ALIGN_MAX; align *= 2)
+        for (uint32_t before = BLOCK_BYTES_MIN; before < BLOCK_BYTES_MIN + align; before += 8) {
+            struct host_heap *host = host_heap_new(tested_strategy, MAP_BYTES);
+            uint8_t *hole = take(host, before) + before;
+            uint32_t gap = 0;
+            while (((uintptr_t)hole + gap) % align != 0 || (gap != 0 && gap < BLOCK_BYTES_MIN))
+                gap += 8;
+            uint8_t *got = tested_strategy->alloc(&host->heap, 8, align);
+            if (got != hole + gap)
+                fail_msg("aligned to %u, in a hole whose payload would be at %p: %p, expected %p",
+                         align, (void *)hole, (void *)got, (void *)(hole + gap));
+            host_heap_assert_sound(host, "an aligned request");
+            host_heap_delete(host);
+        }
+}
+
 /* As large as this, an alignment plus the block has no list of its own any more. */
 static void alignments_larger_than_the_heap_are_refused(void **state)
 {
@@ -198,7 +218,7 @@ static void random_requests_are_refused_by_the_rule_and_by_nothing_else(void **s
  * A small heap with two holes in list 6, and one behind. Offsets of headers from map:
  *   4: hole, 104 bytes; 108: live, 32; 140: hole, 104; 244: live, 32; 276: hole
  */
-enum { HOLE_A = 4, LIVE_B = 108, HOLE_C = 140, LIVE_D = 244, HOLE_E = 276 };
+enum { HOLE_A = 4, LIVE_B = 108, INSIDE_B = 116, HOLE_C = 140, LIVE_D = 244, HOLE_E = 276 };
 
 static struct host_heap *sample(void)
 {
@@ -265,6 +285,7 @@ static void mutants_of_lists_are_named(void **state)
     struct control *control = control_of(host);
     uint32_t a = (uint32_t)(uintptr_t)word_at(host, HOLE_A - 4);
     uint32_t b = (uint32_t)(uintptr_t)word_at(host, LIVE_B - 4);
+    uint32_t inside_b = (uint32_t)(uintptr_t)word_at(host, INSIDE_B - 4);
     uint32_t *next_of_c = word_at(host, HOLE_C + 4);
     uint32_t *link_of_a = word_at(host, HOLE_A + 8);
     assert_int_equal(*next_of_c, a);
@@ -275,7 +296,10 @@ static void mutants_of_lists_are_named(void **state)
     assert_mutant(host, &control->heads[6], a, "I5");
     assert_mutant(host, &control->heads[6], b, "I6");
     assert_mutant(host, &control->heads[5], a, "I6");
+    assert_mutant(host, &control->heads[0], a, "I6");
     assert_mutant(host, &control->heads[26], 0xFFFFFFF8, "I6");
+    *word_at(host, INSIDE_B) = host_heap_region_bytes(host) | FREE_BIT; /* reaches over the end */
+    assert_mutant(host, &control->heads[12], inside_b, "I6");
     assert_mutant(host, next_of_c, 0, "I7");
     assert_mutant(host, &control->heads[6], 0, "I7");
     for (uint32_t bit = 0; bit < 32; bit++)
@@ -287,6 +311,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_hole_comes_from_the_first_list_that_is_sure),
     cmocka_unit_test(what_is_left_of_a_hole_is_a_hole_from_16_bytes_on),
     cmocka_unit_test(resize_takes_all_of_the_hole_behind_if_it_must),
+    cmocka_unit_test(an_aligned_block_leaves_no_gap_or_one_that_is_enough_for_a_hole),
     cmocka_unit_test(alignments_larger_than_the_heap_are_refused),
     cmocka_unit_test(random_requests_are_refused_by_the_rule_and_by_nothing_else),
     cmocka_unit_test(mutants_of_tags_are_named),

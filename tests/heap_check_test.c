@@ -92,6 +92,7 @@ static const struct script scripts[] = {
       HOLE(128, 392)}, 6},
     {"a heap without side array, headers of 8", NULL, 0, 0,
      {LIVE(0, 260, 8, 252), HOLE(260, 260)}, 2},
+    {"a payload may be one byte", NULL, 0, 0, {META(0, 8), LIVE(8, 512, 16, 1)}, 2},
     {"neighbouring holes are no fault without HEAP_COALESCES", NULL, 0, 0,
      {META(0, 8), HOLE(8, 8), HOLE(16, 504)}, 3},
     {"a cached block beside a hole is no fault", NULL, HEAP_COALESCES, 0,

@@ -295,6 +295,22 @@ static void mutants_of_i4_are_named(void **state)
     host_heap_delete(host);
 }
 
+static void the_last_unit_alone_is_named_unless_it_is_on_the_ring(void **state)
+{
+    (void)state;
+    struct host_heap *host = heap_of(mutated, 4);
+    int last_block = (int)strlen(mutated);
+    unit(host, last_block)->units = (uint32_t)(UNITS - 1 - last_block);
+    for (uint32_t units = 0; units <= 2; units++) {
+        unit(host, UNITS - 1)->units = units;
+        assert_label(tested_strategy->check(&host->heap), "I4");
+    }
+    *unit(host, UNITS - 1) = (struct header){.next = unit(host, BASE), .units = 1};
+    unit(host, 12)->next = unit(host, UNITS - 1);
+    host_heap_assert_sound(host, "adding the last unit to the ring");
+    host_heap_delete(host);
+}
+
 static void mutants_of_i5_are_named(void **state)
 {
     (void)state;
@@ -314,6 +330,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(mutants_of_i2_are_named),
     cmocka_unit_test(mutants_of_i3_are_named),
     cmocka_unit_test(mutants_of_i4_are_named),
+    cmocka_unit_test(the_last_unit_alone_is_named_unless_it_is_on_the_ring),
     cmocka_unit_test(mutants_of_i5_are_named),
 };
 

@@ -10,7 +10,8 @@
 #include "cases.h"
 #include "script.h"
 
-enum { BYTES_512 = 8 }; /* of side array: the blocks then have 512 bytes together */
+/* Of side array: the blocks then have so many bytes together. */
+enum { BYTES_512 = 8, BYTES_1032 = 16 };
 
 static void sizes_are_rounded_to_classes(void **state)
 {
@@ -45,6 +46,7 @@ static void freed_blocks_are_parked_and_used_again(void **state)
         {"and stay with it", BYTES_512, "a260 b132 c36 d36 e20 -e f20", "+264 +136 +40 +40 +32"},
         {"sixteen are a hole", BYTES_512, "a260 b132 c68 d20", "+264 +136 +72 +24 -16"},
         {"a hole is used to the last byte", BYTES_512, "a260 b132 c68 d36", "+264 +136 +72 +40"},
+        {"and so is the whole heap, where it has a class's size", BYTES_1032, "a1028", "+1032"},
         {"the lowest class of holes that fits comes first", BYTES_512, "a68 b132 c36 d132 -a -c !e260 f20",
          "-72 +136 +24 -16 +136 -128"},
     };
@@ -77,6 +79,32 @@ static void neighbours_are_merged_when_nothing_else_helps(void **state)
     script_table(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+static void a_sweep_is_due_while_it_may_merge_something(void **state)
+{
+    static const struct {
+        const char *claim;
+        const char *script;
+        bool is_due;
+    } rows[] = {
+        {"a new heap is one hole", "", false},
+        {"carving and refusing leave nothing to merge", "a260 !b260", false},
+        {"a freed block may have a free neighbour", "a20 b20 -a", true},
+        {"and so may a hole that a block gave back", "a132 a=20", true},
+        {"a block that keeps all of it gave back none", "a132 a=69", false},
+        {"what a sweep has merged is merged", "a36 b36 -a -b c260 d132 e68", false},
+        {"what it left apart will stay so", "a132 b132 -a !c260", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct script_blocks blocks = {{NULL}};
+        struct host_heap *host = script_heap(BYTES_512, &blocks, rows[i].script);
+        if ((segregated_of(&host->heap)->sweep_is_due != 0) != rows[i].is_due)
+            fail_msg("%s: after \"%s\" a sweep is %s", rows[i].claim, rows[i].script,
+                     rows[i].is_due ? "not due" : "due");
+        host_heap_delete(host);
+    }
+}
+
 /* The first payload of a heap of this size is a multiple of 4096. */
 static void aligned_blocks_come_from_holes(void **state)
 {
@@ -85,6 +113,8 @@ static void aligned_blocks_come_from_holes(void **state)
         {"the gap before a block is a hole", BYTES_512, "a20 b20@64", "+24 -40 +24 -424"},
         {"a gap of eight bytes is too small for one", BYTES_512, "a20 b20@16",
          "+24 -24 +24 -440"},
+        {"with the longest gap there may be, the shortest hole that is sure is enough", BYTES_512,
+         "a260 b132 c68 d12@16", "+264 +136 +72 -24 +16"},
         {"a parked block may not be aligned", BYTES_512, "a20 b20 -b c20@64",
          "+24 ?24 -16 +24 -424"},
         {"a sweep helps here, too", BYTES_512, "a260 b132 -a c36@32", "+40 -224 +136 -112"},
@@ -159,6 +189,7 @@ static void mutants_of_lists_are_named(void **state)
     mutate(host, &segregated->parked[4], (uint32_t)(uintptr_t)parked + 24, "I3");
     mutate(host, &segregated->parked[4], (uint32_t)(uintptr_t)parked + 4, "I3");
     mutate(host, &segregated->parked[5], (uint32_t)(uintptr_t)parked, "I3");
+    mutate(host, &segregated->parked[0], (uint32_t)(uintptr_t)parked, "I3");
     mutate(host, &segregated->parked[26], 0xFFFFFFF8, "I3");
     mutate(host, &parked->next, (uint32_t)(uintptr_t)parked, "I3");
     mutate(host, &parked->next, hole, "I3");
@@ -166,6 +197,8 @@ static void mutants_of_lists_are_named(void **state)
     mutate(host, &segregated->holes[8], (uint32_t)(uintptr_t)parked, "I4");
     mutate(host, &segregated->parked[4], 0, "I5");
     mutate(host, &segregated->holes[8], 0, "I5");
+    piece_end(&host->heap)->header = 24 | PARKED; /* the last word, which is no block's */
+    mutate(host, &segregated->parked[4], (uint32_t)(uintptr_t)piece_end(&host->heap), "I3");
     for (uint32_t bit = 0; bit < 32; bit++)
         mutate(host, &segregated->hole_classes, segregated->hole_classes ^ 1U << bit, "I6");
     host_heap_delete(host);
@@ -184,6 +217,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(sizes_are_rounded_to_classes),
     cmocka_unit_test(freed_blocks_are_parked_and_used_again),
     cmocka_unit_test(neighbours_are_merged_when_nothing_else_helps),
+    cmocka_unit_test(a_sweep_is_due_while_it_may_merge_something),
     cmocka_unit_test(aligned_blocks_come_from_holes),
     cmocka_unit_test(resize_gives_back_what_is_a_hole),
     cmocka_unit_test(mutants_of_headers_are_named),

@@ -11,7 +11,7 @@
 #include "cases.h"
 #include "script.h"
 
-enum { LEAVES_32 = 8, LEAVES_96 = 24, LEAVES_128 = 32, LEAVES_4096 = 1024 };
+enum { LEAVES_32 = 8, LEAVES_96 = 24, LEAVES_128 = 32, LEAVES_224 = 56, LEAVES_4096 = 1024 };
 
 static void blocks_are_halved_and_merged_as_the_algorithms_say(void **state)
 {
@@ -23,6 +23,7 @@ static void blocks_are_halved_and_merged_as_the_algorithms_say(void **state)
         {"a byte more is twice the block", LEAVES_32, "a17", "+32 -32 -64 -128 -256"},
         {"the upper power of two is the block's", LEAVES_32, "a256", "+256 -256"},
         {"the whole arena is a block", LEAVES_32, "a257", "+512"},
+        {"and can be had to the last byte", LEAVES_32, "a512", "+512"},
         {"no block is larger", LEAVES_32, "!a513", "-512"},
         {"nor than the largest tree", LEAVES_96, "!a1025", "-1024 -512"},
         {"the smallest that is large enough is halved", LEAVES_32, "a16 b64 c16",
@@ -115,6 +116,8 @@ static void alignment_that_no_block_of_that_size_has_is_refused(void **state)
     uint8_t *block = tested_strategy->alloc(&heap, 4096, 8192);
     assert_ptr_equal(block, arena + 4096);
     assert_ptr_equal(tested_strategy->alloc(&heap, 4097, 4096), arena + 8192);
+    assert_true(tested_strategy->free(&heap, block));
+    assert_ptr_equal(tested_strategy->alloc(&heap, 1, 8192), block); /* a leaf fits anywhere */
     free(memory);
 }
 
@@ -208,6 +211,9 @@ static void a_block_that_would_end_behind_the_arena_is_found(void **state)
     struct script_blocks blocks = {{NULL}};
     struct host_heap *host = script_heap(LEAVES_96, &blocks, "a1024");
     mutate(host, &leaf_word(&host->heap, 64)->starts, 0, "I1");
+    host_heap_delete(host);
+    host = script_heap(LEAVES_224, &blocks, "a2048 b1024"); /* the same, but not from leaf 0 on */
+    mutate(host, &leaf_word(&host->heap, 192)->starts, 0, "I1");
     host_heap_delete(host);
 }
 

@@ -124,21 +124,36 @@ static void resize_refuses_sizes_near_4_gib(void **state)
     host_heap_delete(host);
 }
 
+static void *first_block_of(struct host_heap *host, uint32_t size)
+{
+    tested_strategy->init(&host->heap);
+    void *block = tested_strategy->alloc(&host->heap, size, HEAP_ALIGNMENT_BYTES);
+    assert_non_null(block);
+    return block;
+}
+
 /* It holds so much already: whatever the strategy, there is nothing to be done. */
+static void assert_may_stay(const struct host_heap *host, void *block, const char *where)
+{
+    uint32_t usable = tested_strategy->usable(&host->heap, block);
+    if (!tested_strategy->resize(&host->heap, block, usable) ||
+        tested_strategy->usable(&host->heap, block) != usable)
+        fail_msg("a block of %u usable bytes, %s, was resized to just as many, in vain", usable,
+                 where);
+    host_heap_assert_sound(host, "resizing a block to what it is");
+}
+
 static void resize_to_what_is_usable_succeeds(void **state)
 {
     (void)state;
     struct host_heap *host = host_heap_new(tested_strategy, MIDDLE_MAP_BYTES);
     for (uint32_t size = 1; size <= 6000; size += 1 + size / 8) {
-        void *block = tested_strategy->alloc(&host->heap, size, HEAP_ALIGNMENT_BYTES);
-        assert_non_null(block);
-        uint32_t usable = tested_strategy->usable(&host->heap, block);
-        if (!tested_strategy->resize(&host->heap, block, usable) ||
-            tested_strategy->usable(&host->heap, block) != usable)
-            fail_msg("a block of %u usable bytes was resized to just as many, in vain", usable);
-        tested_strategy->free(&host->heap, block);
+        void *block = first_block_of(host, size);
+        assert_may_stay(host, block, "alone in the heap");
+        block = first_block_of(host, size);
+        assert_non_null(tested_strategy->alloc(&host->heap, size, HEAP_ALIGNMENT_BYTES));
+        assert_may_stay(host, block, "the first of two");
     }
-    host_heap_assert_sound(host, "resizing blocks to what they are");
     host_heap_delete(host);
 }
 

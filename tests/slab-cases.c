@@ -126,25 +126,46 @@ static void aligned_runs_leave_a_run_on_either_side(void **state)
     }
 }
 
-/* An arena of two pages, of which the second is a multiple of 8192. */
-static void a_run_is_long_enough_behind_its_first_aligned_page(void **state)
+/* An arena wherever it is wanted, which matters to alignment above 4 KiB. */
+static struct heap heap_at(uint8_t *arena, uint32_t pages, struct slab_heap *control)
 {
-    (void)state;
-    const uint32_t map_bytes = 2 * 64;
-    uint8_t *memory = aligned_alloc(8192, 4 * 8192);
-    assert_non_null(memory);
-    uint8_t *arena = memory + 8192 + 4096;
-    struct slab_heap control;
+    const uint32_t map_bytes = pages * sizeof(struct page);
     const struct heap heap = {.region = {.map = arena - map_bytes,
                                          .map_bytes = map_bytes,
                                          .arena = arena,
                                          .arena_bytes = map_bytes * HEAP_BYTES_PER_MAP_BYTE},
-                              .control = &control};
+                              .control = control};
     tested_strategy->init(&heap);
+    return heap;
+}
+
+/* An arena of two pages, of which the second is a multiple of 8192. */
+static void a_run_is_long_enough_behind_its_first_aligned_page(void **state)
+{
+    (void)state;
+    uint8_t *memory = aligned_alloc(8192, 4 * 8192);
+    assert_non_null(memory);
+    uint8_t *arena = memory + 8192 + 4096;
+    struct slab_heap control;
+    const struct heap heap = heap_at(arena, 2, &control);
     assert_null(tested_strategy->alloc(&heap, 4097, 8192));
     assert_ptr_equal(tested_strategy->alloc(&heap, 4096, 8192), arena + 4096);
     assert_ptr_equal(tested_strategy->alloc(&heap, 4096, 4096), arena);
     assert_null(tested_strategy->check(&heap));
+    free(memory);
+}
+
+static void an_aligned_run_begins_at_the_first_multiple_there_is(void **state)
+{
+    (void)state;
+    uint8_t *memory = aligned_alloc(16384, 4 * 16384);
+    assert_non_null(memory);
+    for (uint32_t page = 1; page <= 4; page++) {
+        struct slab_heap control;
+        const struct heap heap = heap_at(memory + 16384 + page * PAGE_BYTES, 4, &control);
+        assert_ptr_equal(tested_strategy->alloc(&heap, 100, 16384), memory + 2 * 16384);
+        assert_null(tested_strategy->check(&heap));
+    }
     free(memory);
 }
 
@@ -227,6 +248,9 @@ static void mutants_of_longer_runs_are_named(void **state)
     mutate_byte(host, &page[3].kind, PAGE_SLAB, "I1");
     mutate_byte(host, &page[5].kind, PAGE_LARGE, "I1");
     mutate(host, &page[7].pages, 3, "I2");
+    mutate(host, &page[2].pages, 0, "I1");
+    memset(page_end(&host->heap), 0, sizeof(*page)); /* it would do for a page in the middle */
+    mutate(host, &page[2].pages, 7, "I1");
     host_heap_delete(host);
 }
 
@@ -296,6 +320,45 @@ static void mutants_of_slab_lists_are_named(void **state)
     mutate(host, &caches[0].partial, address_of(&page[0]), "I7");
     mutate(host, &caches[25].partial, 0, "I8");
     mutate(host, &caches[23].complete, 0, "I8");
+    mutate_byte(host, &page[1].kind, PAGE_LARGE, "I7"); /* it is still listed as a slab */
+    host_heap_delete(host);
+}
+
+/* Linked as they should be, but not where they should be. */
+static void slabs_in_lists_of_others_are_found(void **state)
+{
+    (void)state;
+    struct host_heap *host = sample();
+    struct page *slab = page_first(&host->heap) + 1; /* of cache 24, and partial */
+    struct cache *caches = slab_heap_of(&host->heap)->caches;
+    struct page **others[] = {&caches[25].partial, &caches[24].complete};
+    for (size_t i = 0; i < 2; i++) {
+        page_list_remove(slab);
+        page_list_insert(others[i], slab);
+        assert_label(tested_strategy->check(&host->heap), "I7");
+    }
+    page_list_remove(slab);
+    page_list_insert(&caches[24].partial, slab);
+    host_heap_assert_sound(host, "putting the slab back");
+    for (int taken = 0; taken < 2; taken++)
+        assert_non_null(tested_strategy->alloc(&host->heap, 1360, 8));
+    page_list_insert(&caches[24].partial, slab); /* a full one is in no list */
+    assert_label(tested_strategy->check(&host->heap), "I7");
+    host_heap_delete(host);
+}
+
+/* There the first page begins, whose owner may write what looks like a page of a list. */
+static void a_list_that_leads_behind_the_side_array_is_found(void **state)
+{
+    (void)state;
+    struct host_heap *host = sample();
+    const struct page *page = page_first(&host->heap);
+    struct cache *cache = &slab_heap_of(&host->heap)->caches[25];
+    void *behind = host->heap.region.arena;
+    memcpy(behind, &page[3], sizeof(*page));
+    mutate(host, run_list(&host->heap), address_of(behind), "I4");
+    memcpy(behind, &page[0], sizeof(*page));
+    mutate(host, &cache->partial, address_of(behind), "I7");
     host_heap_delete(host);
 }
 
@@ -306,6 +369,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(large_blocks_are_runs_of_pages),
     cmocka_unit_test(aligned_runs_leave_a_run_on_either_side),
     cmocka_unit_test(a_run_is_long_enough_behind_its_first_aligned_page),
+    cmocka_unit_test(an_aligned_run_begins_at_the_first_multiple_there_is),
     cmocka_unit_test(what_lies_behind_the_side_array_is_no_page),
     cmocka_unit_test(mutants_of_runs_are_named),
     cmocka_unit_test(mutants_of_longer_runs_are_named),
@@ -313,6 +377,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(mutants_of_caches_are_named),
     cmocka_unit_test(mutants_of_slabs_are_named),
     cmocka_unit_test(mutants_of_slab_lists_are_named),
+    cmocka_unit_test(slabs_in_lists_of_others_are_found),
+    cmocka_unit_test(a_list_that_leads_behind_the_side_array_is_found),
 };
 
 const struct cases slab_cases = {tests, sizeof(tests) / sizeof(tests[0])};

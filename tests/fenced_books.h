@@ -188,6 +188,72 @@ static void a_freed_block_that_loses_its_plate_was_given_back_once(void **state)
     }
 }
 
+/* --- the heap that is shown --------------------------------------------------------------------------- */
+
+static void all_but_three_functions_and_a_trait_is_shown_as_the_strategy_has_it(void **state)
+{
+    struct heap_strategy shown = *kheap_strategy();
+    (void)state;
+    assert_int_equal(shown.traits, HEAP_STRATEGY.traits | HEAP_VALIDATES_FREE);
+    assert_ptr_equal(shown.usable, fenced_usable);
+    assert_ptr_equal(shown.walk, fenced_walk);
+    assert_ptr_equal(shown.check, fenced_check);
+    shown.traits = HEAP_STRATEGY.traits;
+    shown.usable = HEAP_STRATEGY.usable;
+    shown.walk = HEAP_STRATEGY.walk;
+    shown.check = HEAP_STRATEGY.check;
+    assert_memory_equal(&shown, &HEAP_STRATEGY, sizeof(shown));
+}
+
+enum { MET_MAX = 8 };
+
+struct met {
+    const uint8_t *addresses[MET_MAX];
+    uint32_t count;
+    uint32_t until; /* so many were met; 0: to the end */
+};
+
+static const char *meet(uint8_t *address, void *context)
+{
+    struct met *met = context;
+    assert_in_range(met->count, 0, MET_MAX - 1);
+    met->addresses[met->count++] = address;
+    return met->count == met->until ? "enough" : NULL;
+}
+
+/* Wherever they are: that blocks have plates and guards between them does not matter. */
+static void each_start_that_the_guard_has_is_met_once_in_the_order_of_addresses(void **state)
+{
+    const uint32_t last = guard_granules() - 1;
+    const uint32_t granules[MET_MAX] = {0, 1, 31, 32, 33, 200, last - 1, last};
+    (void)state;
+    for (uint32_t i = 0; i < MET_MAX; i++)
+        guard_enter(guard_address_of(granules[i]));
+    struct met met = {0};
+    assert_null(fenced_each(meet, &met));
+    assert_int_equal(met.count, MET_MAX);
+    for (uint32_t i = 0; i < MET_MAX; i++)
+        assert_ptr_equal(met.addresses[i], guard_address_of(granules[i]));
+    for (uint32_t until = 1; until <= MET_MAX; until++) {
+        met = (struct met){.until = until};
+        assert_string_equal(fenced_each(meet, &met), "enough");
+        assert_int_equal(met.count, until);
+    }
+}
+
+static void a_fence_is_inside_a_block_from_its_first_byte_to_its_last(void **state)
+{
+    (void)state;
+    uint8_t *address = kmalloc(SIZE);
+    for (uint32_t granules = 0; granules < 3; granules++) {
+        struct heap_block block = {.start = address - granules * GUARD_GRANULE_BYTES,
+                                   .bytes = granules * GUARD_GRANULE_BYTES};
+        assert_null(fenced_inside(&block));
+        block.bytes++;
+        assert_ptr_equal(fenced_inside(&block), address);
+    }
+}
+
 /* --- what is remembered -------------------------------------------------------------------------------- */
 
 static void the_last_256_lives_are_remembered(void **state)

@@ -120,6 +120,19 @@ static void new_memory_is_clean_and_freed_memory_dead(void **state)
         assert_filled(block, 16, HEAP_FILLER_DEAD);
 }
 
+/* All that the strategy does not use itself: a hole has links in front, and its length behind. */
+static void a_block_that_the_strategy_has_back_is_dead_with_its_fence(void **state)
+{
+    (void)state;
+    uint8_t *block = kmalloc(SIZE);
+    uint8_t *start = fence_start(block);
+    uint32_t bytes = (uint32_t)(fence_end(block) - start);
+    assert_non_null(kmalloc(SIZE));
+    assert_int_equal(kfree(block), 0);
+    assert_null(kmalloc(REGION_BYTES)); /* the quarantine's leave */
+    assert_filled(start + 16, bytes - 16 - 4, HEAP_FILLER_DEAD);
+}
+
 /* --- damage ---------------------------------------------------------------------------------------- */
 
 static void every_byte_of_the_guard_behind_is_watched(void **state)
@@ -198,6 +211,20 @@ static void a_block_whose_plate_is_lost_is_given_up(void **state)
         }
 }
 
+static void a_block_that_is_given_up_does_not_pass_for_the_one_behind(void **state)
+{
+    struct heap_explanation explanation;
+    (void)state;
+    uint8_t *one = kmalloc(SIZE);
+    uint8_t *other = kmalloc(SIZE);
+    uint8_t *block = one < other ? one : other;
+    fence_plate_of(block)->seal++;
+    assert_int_equal(kfree(block), -1);
+    assert_int_equal(heap_stats().now.live_blocks, 1);
+    heap_explain(block, &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_FREED);
+}
+
 static void a_neighbour_s_damage_is_found_by_the_next_call(void **state)
 {
     (void)state;
@@ -231,7 +258,7 @@ static void a_neighbour_is_found_up_to_16_kib_away(void **state)
     enum { FAR = FENCED_LOOK_WORDS * GUARD_WORD_BITS * GUARD_GRANULE_BYTES };
     (void)state;
     start_with(LARGE_MAP_BYTES);
-    uint32_t granule = 40 * GUARD_WORD_BITS;
+    uint32_t granule = 70 * GUARD_WORD_BITS;
     for (uint32_t distance = 1; distance < 70 * GUARD_WORD_BITS; distance++) {
         guard_clear();
         guard_enter(guard_address_of(granule));
@@ -240,8 +267,6 @@ static void a_neighbour_is_found_up_to_16_kib_away(void **state)
         uint32_t words = (granule + distance - 1) / GUARD_WORD_BITS - granule / GUARD_WORD_BITS + 1;
         assert_ptr_equal(fenced_below(granule + distance, FENCED_LOOK_WORDS),
                          words <= FENCED_LOOK_WORDS ? known : NULL);
-        if (distance > granule)
-            continue;
         words = granule / GUARD_WORD_BITS - (granule - distance) / GUARD_WORD_BITS + 1;
         assert_ptr_equal(fenced_from(granule - distance, UINT32_MAX), known);
         assert_ptr_equal(fenced_from(granule - distance, FENCED_LOOK_WORDS),
@@ -261,6 +286,16 @@ static void a_neighbour_is_found_up_to_16_kib_away(void **state)
     assert_ptr_equal(fenced_from(1, UINT32_MAX), guard_address_of(last));
     assert_true(FAR == 16 * 1024);
     start(state);
+}
+
+/* Words of the guard that a heap has no use for are not cleared, and so not to be read. */
+static void what_a_larger_heap_left_in_the_guard_is_not_found(void **state)
+{
+    uint32_t behind = guard_granules() + GUARD_WORD_BITS;
+    start_with(LARGE_MAP_BYTES);
+    guard_enter(guard_address_of(behind));
+    start(state);
+    assert_null(fenced_from(0, UINT32_MAX));
 }
 
 /* --- wrong addresses ----------------------------------------------------------------------------- */
@@ -391,11 +426,14 @@ int main(void)
         CASE(a_guard_s_byte_depends_on_where_it_is),
         CASE(the_seal_is_of_all_that_stands_on_the_plate),
         CASE(new_memory_is_clean_and_freed_memory_dead),
+        CASE(a_block_that_the_strategy_has_back_is_dead_with_its_fence),
         CASE(every_byte_of_the_guard_behind_is_watched),
         CASE(every_byte_of_the_guard_before_is_watched),
         CASE(a_block_whose_plate_is_lost_is_given_up),
+        CASE(a_block_that_is_given_up_does_not_pass_for_the_one_behind),
         CASE(a_neighbour_s_damage_is_found_by_the_next_call),
         CASE(a_neighbour_is_found_up_to_16_kib_away),
+        CASE(what_a_larger_heap_left_in_the_guard_is_not_found),
         CASE(every_wrong_address_is_refused_and_reported),
         CASE(requests_that_would_go_round_are_too_large),
         CASE(what_was_asked_for_is_counted_to_the_byte),
@@ -408,6 +446,9 @@ int main(void)
         CASE(a_call_looks_at_the_first_64_bytes_of_a_freed_neighbour),
         CASE(a_freed_block_that_loses_its_plate_was_given_back_once),
         CASE(a_block_that_is_resized_has_a_new_fence),
+        CASE(all_but_three_functions_and_a_trait_is_shown_as_the_strategy_has_it),
+        CASE(each_start_that_the_guard_has_is_met_once_in_the_order_of_addresses),
+        CASE(a_fence_is_inside_a_block_from_its_first_byte_to_its_last),
         CASE(the_last_256_lives_are_remembered),
         CASE(leaks_are_listed_by_caller_the_oldest_first),
         CASE(an_address_is_explained_by_the_fence_it_lies_in),

@@ -135,11 +135,17 @@ static inline bool plain_leaves_null(void)
            (HARDENING == HARDENING_OFF && HEAP_STRATEGY.quick_free != NULL);
 }
 
+/*
+ * The compiler is not to know what this returns: if it did, it would return here, to an end that
+ * kfree's quick way would have to jump to.
+ */
 static __attribute__((noinline, flatten)) int8_t plain_free_slowly(void *address)
 {
-    if (!HEAP_STRATEGY.slow_free(&kernel_heap, address))
-        return plain_refuse_free(address, CALLER);
-    return plain_note_given_back();
+    int8_t said = HEAP_STRATEGY.slow_free(&kernel_heap, address)
+                      ? plain_note_given_back()
+                      : plain_refuse_free(address, CALLER);
+    __asm__("" : "+r"(said));
+    return said;
 }
 
 __attribute__((noinline, flatten)) int8_t kfree(void *address)

@@ -544,6 +544,24 @@ static void a_block_of_a_class_is_resized_within_it(void **state)
     assert_sound();
 }
 
+static void *alloc_short(const struct heap *heap, uint32_t size, uint32_t align_bytes)
+{
+    return size > 512 ? NULL : heap_bitmap.alloc(heap, size, align_bytes);
+}
+
+static void a_block_that_has_grown_is_of_no_class_any_more(void **state)
+{
+    (void)state;
+    table.alloc = alloc_short; /* so it is not cut out of another */
+    uint8_t *block = kmalloc(SIZE);
+    assert_int_equal(*magazine_entry_of(block), magazine_class_for(SIZE));
+    assert_ptr_equal(krealloc(block, 2 * SIZE), block);
+    assert_int_equal(*magazine_entry_of(block), MAGAZINE_LARGE);
+    assert_int_equal(kfree(block), 0);
+    assert_int_equal(heap_magazine_status().parked_blocks, 0);
+    assert_sound();
+}
+
 static void a_large_block_moves_where_the_strategy_resizes_none(void **state)
 {
     (void)state;
@@ -694,6 +712,25 @@ static void who_comes_to_magazines_pauses_until_they_are_free(void **state)
         kheap_strategy()->walk(kheap(), see_nobody_at_the_magazines, &blocks);
         assert_has_waited();
     }
+}
+
+/* Who has waited finds what is loaded still there, and takes from that. */
+static void who_had_to_wait_takes_one_block_of_what_is_loaded(void **state)
+{
+    enum { LOADED = 5, PREVIOUS = 15 };
+    uint32_t class = magazine_class_for(SIZE);
+    void *blocks[LOADED + PREVIOUS];
+    (void)state;
+    for (uint32_t i = 0; i < LOADED + PREVIOUS; i++)
+        blocks[i] = kmalloc(SIZE);
+    region_processor = 1;
+    for (uint32_t i = 0; i < LOADED + PREVIOUS; i++)
+        assert_int_equal(kfree(blocks[i]), 0);
+    assert_own(class, LOADED, PREVIOUS);
+    be_in_the_way_at(own());
+    assert_ptr_equal(kmalloc(SIZE), blocks[LOADED + PREVIOUS - 1]);
+    assert_has_waited();
+    assert_own(class, LOADED - 1, PREVIOUS);
 }
 
 /* Of 512 bytes, with these, 32 are left over behind the last: they are shown as its own. */
@@ -1084,11 +1121,13 @@ int main(void)
         CASE(an_aligned_block_is_found_among_the_parked),
         CASE(large_and_aligned_blocks_go_back_at_once),
         CASE(a_block_of_a_class_is_resized_within_it),
+        CASE(a_block_that_has_grown_is_of_no_class_any_more),
         CASE(a_large_block_moves_where_the_strategy_resizes_none),
         CASE(who_calls_the_strategy_has_the_lock),
         CASE(all_processors_are_counted_and_none_is_kept),
         CASE(nobody_is_at_any_magazine_while_the_heap_is_walked),
         CASE(who_comes_to_magazines_pauses_until_they_are_free),
+        CASE(who_had_to_wait_takes_one_block_of_what_is_loaded),
         CASE(what_is_left_over_of_a_cut_is_the_last_ones),
         CASE(kinitheap_forgets_every_block),
         CASE(the_table_is_cleared_up_to_its_end),

@@ -144,6 +144,7 @@ def _front_door(name: str, level: str) -> Owner:
 
 
 _MAGAZINES = Owner("bitmap", (witness.of_cases("magazine-test", "locking"),
+                              witness.of_cases("magazine-off-test", "locking"),
                               witness.of_front_door("bitmap", "percpu"),
                               witness.of_hammer("bitmap", "percpu")),
                    ("tests/locking/magazine-test", "arch/host/host-bitmap-percpu"))

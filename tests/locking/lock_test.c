@@ -1,13 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The heap's lock from inside: its word, its queue, and what is counted. The front door is compiled
- * into this file, with -Dhardening=full, over the naive heap; threads are its processors.
+ * into this file, with -Dhardening=full, over the naive heap; threads are its processors. What
+ * the machine gives the lock can be played: pauses, the clock, and whether interrupts are kept out.
  */
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
+static int pause_here(void);
+#define sched_yield pause_here
+#include "kernel_heap.h"
+#undef sched_yield
+
+static uint64_t clock_here(void);
+#define kernel_heap_clock clock_here
+
+#undef KERNEL_HEAP_KEEP_OUT
+#undef KERNEL_HEAP_LET_IN
+#define KERNEL_HEAP_KEEP_OUT                                                                    \
+    "pushl %%gs:kept_out@ntpoff\n\tmovl $1, %%gs:kept_out@ntpoff\n\t"
+#define KERNEL_HEAP_LET_IN "popl %%gs:kept_out@ntpoff\n\tincl %%gs:let_in@ntpoff\n\t"
+
 #include "../front_door.h"
+
+/* Of each thread: whether interrupts are kept out, and how often they were let in. */
+static __thread uint32_t kept_out __attribute__((used));
+static __thread uint32_t let_in __attribute__((used));
+
+static uint64_t played_ticks; /* what the clock says, unless this is 0 */
+
+static uint64_t clock_here(void)
+{
+    return played_ticks > 0 ? played_ticks : __builtin_ia32_rdtsc();
+}
+
+enum { PAUSES_MAX = 100 };
+
+static void (*others_turn)(void); /* what other processors do in a pause, if they are played */
+static uint32_t pauses;           /* with others that are played */
+
+static int pause_here(void)
+{
+    if (others_turn == NULL)
+        return sched_yield();
+    if (++pauses == PAUSES_MAX)
+        fail_msg("it waits for ever");
+    others_turn();
+    return 0;
+}
+
+static int start_unplayed(void **state)
+{
+    others_turn = NULL;
+    played_ticks = 0;
+    kept_out = 0;
+    return start(state);
+}
 
 enum { WAITERS = 3 };
 
@@ -172,7 +221,97 @@ static void the_first_in_the_queue_takes_what_nobody_has(void **state)
     assert_free();
 }
 
+enum { PAUSES_IN_QUEUE = 2, PAUSES = 5, TICKS_OF_PAUSE = 50 };
+
+/* Of two processors that came before, one holds the lock, and then the other does. */
+static void serve_who_came_before(void)
+{
+    played_ticks += TICKS_OF_PAUSE;
+    if (pauses == PAUSES_IN_QUEUE) {
+        lock.word -= LOCK_QUEUED;
+        lock.now_serving++;
+    }
+    if (pauses == PAUSES)
+        lock.word--;
+}
+
+/* Takes the lock behind those two, who let it have the lock after so many pauses. */
+static void take_as_the_third(void)
+{
+    lock.word = LOCK_FREE + 1 + LOCK_QUEUED;
+    lock.next_ticket++;
+    pauses = 0;
+    others_turn = serve_who_came_before;
+    lock_take();
+    others_turn = NULL;
+}
+
+static void who_waits_pauses_whenever_it_has_looked(void **state)
+{
+    (void)state;
+    take_as_the_third();
+    assert_int_equal(lock.word, LOCK_FREE + 1);
+    assert_int_equal(pauses, PAUSES);
+    assert_int_equal(lock.waits, 1);
+    assert_int_equal(lock.spins, PAUSES);
+    assert_int_equal(lock.next_ticket, 2);
+    assert_int_equal(lock.now_serving, 2);
+    lock_give();
+    assert_free();
+}
+
+/* --- interrupts --------------------------------------------------------------------------- */
+
+static void interrupts_are_kept_out_while_the_lock_is_held(void **state)
+{
+    (void)state;
+    for (uint32_t before = 0; before < 2; before++) {
+        kept_out = before;
+        let_in = 0;
+        lock_take();
+        assert_int_equal(kept_out, 1);
+        assert_int_equal(let_in, 0);
+        lock_give();
+        assert_int_equal(kept_out, before);
+        assert_int_equal(let_in, 1); /* once: when the lock was free */
+    }
+}
+
 /* --- watching ----------------------------------------------------------------------------- */
+
+static void assert_watched(uint64_t held, uint32_t held_max, uint32_t kept_out_max, uint64_t at)
+{
+    struct heap_lock_status status = heap_lock_status();
+    assert_int_equal(status.held_ticks, held);
+    assert_int_equal(status.held_max, held_max);
+    assert_int_equal(status.kept_out_max, kept_out_max);
+    assert_int_equal(status.kept_out_at, at);
+}
+
+/* Who waits keeps interrupts out, too. */
+static void what_the_clock_says_is_told_to_the_tick(void **state)
+{
+    (void)state;
+    lock_start();
+    played_ticks = 1000;
+    lock_take();
+    played_ticks = 1300;
+    lock_give();
+    assert_watched(300, 300, 300, 1300);
+    take_as_the_third();
+    played_ticks += 100;
+    lock_give();
+    assert_watched(400, 300, PAUSES * TICKS_OF_PAUSE + 100, 1650);
+    lock_take();
+    played_ticks += 350; /* as long as before: the first of the two is told */
+    lock_give();
+    assert_watched(750, 350, 350, 1650);
+    lock_take();
+    played_ticks += 351;
+    lock_give();
+    assert_watched(1101, 351, 351, 2351);
+    assert_int_equal(heap_lock_status().acquisitions, 4);
+}
 
 static void how_long_the_lock_was_held_is_told(void **state)
 {
@@ -233,7 +372,7 @@ static void only_who_reports_may_look_without_the_lock(void **state)
     assert_free();
 }
 
-#define CASE(name) cmocka_unit_test_setup(name, start)
+#define CASE(name) cmocka_unit_test_setup(name, start_unplayed)
 
 int main(void)
 {
@@ -242,10 +381,13 @@ int main(void)
         CASE(every_call_leaves_the_lock_free),
         CASE(a_heap_that_is_not_ready_is_locked),
         CASE(what_it_takes_and_is_called_is_told),
-        CASE(who_comes_first_is_served_first),
-        CASE(the_first_in_the_queue_takes_what_nobody_has),
-        CASE(how_long_the_lock_was_held_is_told),
         CASE(only_who_reports_may_look_without_the_lock),
+        CASE(interrupts_are_kept_out_while_the_lock_is_held),
+        CASE(the_first_in_the_queue_takes_what_nobody_has),
+        CASE(who_waits_pauses_whenever_it_has_looked),
+        CASE(what_the_clock_says_is_told_to_the_tick),
+        CASE(who_comes_first_is_served_first), /* from here on with threads */
+        CASE(how_long_the_lock_was_held_is_told),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The magazine layer from inside: the front door is compiled into this file, over the naive heap,
- * so that its books can be read, and damaged. Processors are played one after another, by number.
- * The naive heap's table is a copy, which a test may change: so the name stands for a pointer.
+ * so that its books can be read, and damaged. Processors are played one after another, by number;
+ * one that is in another's way leaves when that pauses. The naive heap's table is a copy, which a
+ * test may change: so the name stands for a pointer.
  */
 #define _GNU_SOURCE /* for the affinity of threads */
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
+
+static int pause_here(void);
+#define sched_yield pause_here
+#include "kernel_heap.h"
+#undef sched_yield
 
 #define HEAP_STRATEGY (*tried)
 
@@ -18,11 +24,24 @@ extern const struct heap_strategy heap_bitmap;
 static struct heap_strategy table;
 const struct heap_strategy *tried = &table;
 
+static struct heap_own *in_the_way; /* somebody is at these magazines until the next pause */
+static __thread uint32_t pauses;
+
+static int pause_here(void)
+{
+    pauses++;
+    if (in_the_way != NULL)
+        own_give(in_the_way);
+    in_the_way = NULL;
+    return sched_yield();
+}
+
 enum { LARGE_MAP_BYTES = 16384, SIZE = 100, MANY = 200 };
 
 static int start_large(void **state)
 {
     (void)state;
+    in_the_way = NULL;
     table = heap_bitmap;
     start_with(LARGE_MAP_BYTES);
     return 0;
@@ -52,6 +71,20 @@ static void every_size_is_of_the_smallest_class_that_holds_it(void **state)
         assert_true(magazine_bytes[class] >= size);
         assert_true(magazine_bytes[class - 1] < size);
     }
+}
+
+/* Of each class blocks are loaded: no request has to take a block of another. */
+static void a_request_that_is_served_at_once_gets_its_class(void **state)
+{
+    (void)state;
+    for (uint32_t class = 1; class <= MAGAZINE_CLASS_MAX; class++)
+        assert_int_equal(kfree(kmalloc(magazine_bytes[class])), 0);
+    uint64_t exchanges = heap_magazine_status().exchanges;
+    for (uint32_t class = 1; class <= MAGAZINE_CLASS_MAX; class++) {
+        assert_int_equal(ksize(kmalloc(magazine_bytes[class - 1] + 1)), magazine_bytes[class]);
+        assert_int_equal(ksize(kmalloc(magazine_bytes[class])), magazine_bytes[class]);
+    }
+    assert_int_equal(heap_magazine_status().exchanges, exchanges);
 }
 
 static void what_is_freed_is_cached_to_who_walks(void **state)
@@ -84,6 +117,7 @@ static void a_parked_block_cannot_be_freed_again(void **state)
     struct heap_explanation explanation;
     heap_explain(block, &explanation);
     assert_int_equal(explanation.place, HEAP_PLACE_FREED);
+    assert_null(explanation.before.block); /* nobody notes who had it */
     assert_int_equal(ksize(block), 0);
     assert_sound();
 }
@@ -107,6 +141,8 @@ static void all_that_is_parked_is_given_back_for_a_large_request(void **state)
     for (region_processor = 0; region_processor < REGION_PROCESSORS_MAX; region_processor++)
         park(20, SIZE);
     region_processor = 0;
+    for (uint32_t class = 1; class <= MAGAZINE_CLASS_MAX; class++)
+        park(1, magazine_bytes[class]);
     assert_true(now().cached_bytes > 0);
     assert_non_null(kmalloc(all));
     assert_int_equal(now().cached_blocks, 0);
@@ -115,21 +151,47 @@ static void all_that_is_parked_is_given_back_for_a_large_request(void **state)
 }
 
 /* The heap is full, and a part of what was cut is parked with another processor. */
-static void a_small_request_is_served_by_a_larger_block_that_is_parked(void **state)
+static void a_request_is_served_by_a_block_as_large_or_larger_that_is_parked(void **state)
 {
-    enum { LARGE = 1000 };
+    static const uint32_t rows[][2] = {{SIZE, 1000}, {1000, 1000}, {SIZE, MAGAZINE_BYTES_MAX},
+                                       {MAGAZINE_BYTES_MAX, MAGAZINE_BYTES_MAX}};
     (void)state;
-    void *last = NULL;
-    for (void *block; (block = kmalloc(LARGE)) != NULL; last = block)
-        ;
-    while (kmalloc(1) != NULL)
-        ;
-    region_processor = 5;
-    kfree(last);
-    region_processor = 0;
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        start_with(LARGE_MAP_BYTES);
+        void *last = NULL;
+        for (void *block; (block = kmalloc(rows[i][1])) != NULL; last = block)
+            ;
+        while (kmalloc(1) != NULL)
+            ;
+        region_processor = 5;
+        kfree(last);
+        region_processor = 0;
+        assert_null(kmalloc(MAGAZINE_BYTES_MAX + 1)); /* no magazine has so large a block */
+        assert_non_null(kmalloc(rows[i][0]));
+        assert_null(kmalloc(rows[i][0]));
+        assert_sound();
+    }
+}
+
+static void what_is_granted_is_not_counted_as_failed(void **state)
+{
+    (void)state;
     assert_non_null(kmalloc(SIZE));
-    assert_null(kmalloc(SIZE));
-    assert_sound();
+    assert_non_null(kmalloc(MAGAZINE_BYTES_MAX + 1));
+    assert_non_null(kmalloc_aligned(SIZE, 64));
+    for (enum heap_failure reason = 0; reason < HEAP_FAILURES; reason++)
+        assert_int_equal(failed(reason), 0);
+}
+
+static void what_no_region_holds_takes_nothing_from_magazines(void **state)
+{
+    (void)state;
+    park(1, SIZE);
+    assert_null(kmalloc(magazine_region_bytes() + 1));
+    assert_null(kmalloc(UINT32_MAX));
+    assert_null(kmalloc_aligned(magazine_region_bytes() + 1, 64));
+    assert_int_equal(heap_magazine_status().reclaims, 0);
+    assert_int_equal(heap_magazine_status().parked_blocks, 32);
 }
 
 static void magazines_grow_where_somebody_waits(void **state)
@@ -195,7 +257,8 @@ static void the_larger_the_blocks_the_fewer_a_magazine_starts_with(void **state)
         uint32_t cut, cut_of_small;
     } rows[] = {{16, 15, 127, 32, 32}, {32, 15, 127, 32, 16}, {256, 15, 127, 32, 2},
                 {320, 15, 127, 25, 1}, {512, 15, 127, 16, 1}, {640, 15, 102, 12, 1},
-                {1024, 15, 64, 8, 1}, {1280, 12, 51, 6, 1}, {4096, 4, 16, 2, 1}};
+                {1024, 15, 64, 8, 1}, {1280, 12, 51, 6, 1}, {1536, 10, 42, 5, 1},
+                {4096, 4, 16, 2, 1}};
     (void)state;
     for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         start_with(LARGE_MAP_BYTES);
@@ -258,6 +321,7 @@ static void a_full_magazine_is_put_aside_and_the_next_goes_to_the_depot(void **s
     assert_own(class, 0, 0);
     region_processor = 1;
     uint32_t loaded = 0, previous = 0, in_depot = 0;
+    uint64_t exchanges = heap_magazine_status().exchanges;
     for (uint32_t i = 0; i < BLOCKS; i++) {
         assert_int_equal(kfree(blocks[i]), 0);
         uint32_t limit = SIZE_AT_FIRST;
@@ -278,6 +342,7 @@ static void a_full_magazine_is_put_aside_and_the_next_goes_to_the_depot(void **s
             magazines++;
         }
         assert_int_equal(magazines, in_depot);
+        assert_int_equal(heap_magazine_status().exchanges, exchanges + in_depot);
     }
     assert_sound();
     uint64_t refills = heap_magazine_status().refills;
@@ -446,6 +511,9 @@ static void large_and_aligned_blocks_go_back_at_once(void **state)
     assert_int_equal(now().cached_blocks, 0);
     assert_non_null(kmalloc(MAGAZINE_BYTES_MAX));
     assert_int_equal(heap_magazine_status().parked_blocks, 1);
+    assert_non_null(kmalloc(MAGAZINE_BYTES_MAX + 1));
+    assert_int_equal(heap_magazine_status().parked_blocks, 1);
+    assert_int_equal(heap_magazine_status().reclaims, 0);
     uint8_t *usual = kmalloc_aligned(SIZE, HEAP_ALIGNMENT_BYTES); /* as kmalloc() has it */
     assert_int_equal(magazine_class_of_entry(*magazine_entry_of(usual)), magazine_class_for(SIZE));
     assert_null(kmalloc(0));
@@ -476,6 +544,86 @@ static void a_block_of_a_class_is_resized_within_it(void **state)
     assert_sound();
 }
 
+static void *alloc_short(const struct heap *heap, uint32_t size, uint32_t align_bytes)
+{
+    return size > 512 ? NULL : heap_bitmap.alloc(heap, size, align_bytes);
+}
+
+static void a_block_that_has_grown_is_of_no_class_any_more(void **state)
+{
+    (void)state;
+    table.alloc = alloc_short; /* so it is not cut out of another */
+    uint8_t *block = kmalloc(SIZE);
+    assert_int_equal(*magazine_entry_of(block), magazine_class_for(SIZE));
+    assert_ptr_equal(krealloc(block, 2 * SIZE), block);
+    assert_int_equal(*magazine_entry_of(block), MAGAZINE_LARGE);
+    assert_int_equal(kfree(block), 0);
+    assert_int_equal(heap_magazine_status().parked_blocks, 0);
+    assert_sound();
+}
+
+static void a_large_block_moves_where_the_strategy_resizes_none(void **state)
+{
+    (void)state;
+    table.resize = NULL;
+    uint8_t *large = kmalloc(5000);
+    uint8_t *moved = krealloc(large, 5001);
+    assert_non_null(moved);
+    assert_ptr_not_equal(moved, large);
+    assert_true(ksize(moved) >= 5001);
+    assert_int_equal(kfree(large), -1);
+    assert_int_equal(kfree(moved), 0);
+    assert_sound();
+}
+
+/* The strategy, which asserts that no other processor can call it. */
+static uint32_t calls;
+
+static void assert_alone(void)
+{
+    assert_int_equal(lock.word, LOCK_FREE + 1);
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX && depot.status.reclaims > 0; i++)
+        assert_int_equal(region_heap_own[i].is_free, 0);
+    calls++;
+}
+
+static void *alloc_alone(const struct heap *heap, uint32_t size, uint32_t align_bytes)
+{
+    assert_alone();
+    return heap_bitmap.alloc(heap, size, align_bytes);
+}
+
+static bool free_alone(const struct heap *heap, void *payload)
+{
+    assert_alone();
+    return heap_bitmap.free(heap, payload);
+}
+
+static bool resize_alone(const struct heap *heap, void *payload, uint32_t size)
+{
+    assert_alone();
+    return heap_bitmap.resize(heap, payload, size);
+}
+
+static void who_calls_the_strategy_has_the_lock(void **state)
+{
+    (void)state;
+    calls = 0;
+    table.alloc = alloc_alone;
+    table.free = free_alone;
+    table.resize = resize_alone;
+    void *large = kmalloc(5000);
+    assert_ptr_equal(krealloc(large, 6000), large);
+    assert_int_equal(kfree(large), 0);
+    assert_int_equal(kfree(kmalloc_aligned(SIZE, 64)), 0);
+    assert_int_equal(calls, 5);
+    park(1, SIZE);
+    assert_int_equal(calls, 6);
+    assert_non_null(kmalloc(LARGE_MAP_BYTES * HEAP_BYTES_PER_MAP_BYTE));
+    assert_int_equal(calls, 9); /* refuses, has a block given back, and grants */
+    assert_int_equal(lock.word, LOCK_FREE);
+}
+
 static void all_processors_are_counted_and_none_is_kept(void **state)
 {
     (void)state;
@@ -491,6 +639,8 @@ static void all_processors_are_counted_and_none_is_kept(void **state)
     for (uint32_t unit = 0; unit <= magazine_region_bytes() / MAGAZINE_UNIT_BYTES; unit++)
         assert_int_equal(magazine_table[unit] & MAGAZINE_PARKED, 0);
     kinitHeap();
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
+        assert_int_equal(region_heap_own[i].is_free, 1);
     assert_int_equal(heap_magazine_status().parked_blocks, 0);
     for (uint32_t unit = 0; unit <= magazine_region_bytes() / MAGAZINE_UNIT_BYTES; unit++)
         assert_int_equal(magazine_table[unit], MAGAZINE_NONE);
@@ -513,6 +663,91 @@ static void nobody_is_at_any_magazine_while_the_heap_is_walked(void **state)
     assert_true(blocks > 32);
     for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
         assert_int_equal(region_heap_own[i].is_free, 1);
+}
+
+/* Somebody is at these magazines, and leaves when who comes now pauses. */
+static void be_in_the_way_at(struct heap_own *own)
+{
+    own_take(own);
+    in_the_way = own;
+    pauses = 0;
+}
+
+static void assert_has_waited(void)
+{
+    assert_int_equal(pauses, 1);
+    assert_null(in_the_way);
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
+        assert_int_equal(region_heap_own[i].is_free, 1);
+}
+
+static void who_comes_to_magazines_pauses_until_they_are_free(void **state)
+{
+    uint32_t class = magazine_class_for(SIZE);
+    uint32_t blocks = 0;
+    (void)state;
+    void *block = kmalloc(SIZE);
+    be_in_the_way_at(own());
+    assert_non_null(kmalloc(SIZE));
+    assert_has_waited();
+    be_in_the_way_at(own());
+    assert_int_equal(kfree(block), 0);
+    assert_has_waited();
+    lock_take();
+    be_in_the_way_at(own());
+    block = depot_serve(class);
+    assert_has_waited();
+    be_in_the_way_at(own());
+    depot_accept(class, block);
+    assert_has_waited();
+    lock_give();
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++) {
+        be_in_the_way_at(&region_heap_own[i]);
+        heap_magazine_status();
+        assert_has_waited();
+        be_in_the_way_at(&region_heap_own[i]);
+        assert_null(kheap_strategy()->check(kheap()));
+        assert_has_waited();
+        be_in_the_way_at(&region_heap_own[i]);
+        kheap_strategy()->walk(kheap(), see_nobody_at_the_magazines, &blocks);
+        assert_has_waited();
+    }
+}
+
+/* Who has waited finds what is loaded still there, and takes from that. */
+static void who_had_to_wait_takes_one_block_of_what_is_loaded(void **state)
+{
+    enum { LOADED = 5, PREVIOUS = 15 };
+    uint32_t class = magazine_class_for(SIZE);
+    void *blocks[LOADED + PREVIOUS];
+    (void)state;
+    for (uint32_t i = 0; i < LOADED + PREVIOUS; i++)
+        blocks[i] = kmalloc(SIZE);
+    region_processor = 1;
+    for (uint32_t i = 0; i < LOADED + PREVIOUS; i++)
+        assert_int_equal(kfree(blocks[i]), 0);
+    assert_own(class, LOADED, PREVIOUS);
+    be_in_the_way_at(own());
+    assert_ptr_equal(kmalloc(SIZE), blocks[LOADED + PREVIOUS - 1]);
+    assert_has_waited();
+    assert_own(class, LOADED - 1, PREVIOUS);
+}
+
+/* Of 512 bytes, with these, 32 are left over behind the last: they are shown as its own. */
+static void what_is_left_over_of_a_cut_is_the_last_ones(void **state)
+{
+    enum { BYTES = 48, CUT = 10 };
+    (void)state;
+    start_with(MAP_BYTES);
+    uint8_t *first = kmalloc(BYTES);
+    assert_int_equal(depot_cut_blocks(magazine_class_for(BYTES)), CUT);
+    assert_int_equal(now().live_bytes, BYTES);
+    for (uint32_t i = 1; i < CUT; i++) {
+        assert_ptr_equal(kmalloc(BYTES), first + i * BYTES);
+        assert_int_equal(now().live_bytes, i + 1 < CUT ? (i + 1) * BYTES : 512);
+    }
+    assert_int_equal(now().payload_bytes, CUT * BYTES);
+    assert_sound();
 }
 
 static void kinitheap_forgets_every_block(void **state)
@@ -579,6 +814,7 @@ static void what_it_takes_is_told_to_the_byte(void **state)
     take_here(8);
     assert_int_equal(heap_leaks(leaks, 1), 0);
     assert_true(kheap_refuses_wrong_addresses());
+    assert_int_equal(kheap_strategy()->traits, heap_bitmap.traits);
 }
 
 static void the_most_blocks_at_once_are_counted_one_by_one(void **state)
@@ -662,6 +898,23 @@ static void every_wrong_address_is_refused_and_reported(void **state)
     assert_null(lock.reporter);
     assert_int_equal(kfree(block), 0);
     assert_int_equal(misuses, 3 * count);
+}
+
+/* Its entry in the table says of which class it is: one that says of none is damaged. */
+static void a_block_that_is_of_no_class_is_refused(void **state)
+{
+    static const uint8_t none[] = {MAGAZINE_NONE, MAGAZINE_CLASS_MAX + 1, MAGAZINE_LARGE - 1};
+    (void)state;
+    uint8_t *block = kmalloc_aligned(SIZE, 64);
+    for (uint32_t i = 0; i < sizeof(none); i++) {
+        *magazine_entry_of(block) = none[i];
+        assert_int_equal(kfree(block), -1);
+        assert_misuse(i + 1, HEAP_SIN_WRONG_ADDRESS, "kfree", block);
+        guard_enter(block);
+    }
+    *magazine_entry_of(block) = MAGAZINE_LARGE;
+    assert_int_equal(kfree(block), 0);
+    assert_sound();
 }
 
 /* --- two processors at once ----------------------------------------------------------------- */
@@ -787,6 +1040,8 @@ static void check_names_a_block_of_another_class(void **state)
     uint8_t *entry = magazine_entry_of(region_heap_own[0].loaded[magazine_class_for(SIZE)]);
     *entry = (uint8_t)(*entry ^ 1);
     assert_broken("M1");
+    *entry = (uint8_t)(*entry ^ 1);
+    assert_sound(); /* no mark is left */
 }
 
 static void check_names_a_magazine_that_is_not_as_long_as_is_said(void **state)
@@ -798,6 +1053,24 @@ static void check_names_a_magazine_that_is_not_as_long_as_is_said(void **state)
     assert_broken("M2");
     region_heap_own[0].room[class] -= 2;
     assert_broken("M2");
+    region_heap_own[0].room[class]++;
+    assert_sound();
+}
+
+static void check_names_a_magazine_that_leads_out_of_the_region(void **state)
+{
+    void *const outside[] = {region_end(), region_end() + 16, kernel_heap.region.map - 16,
+                             (void *)(uintptr_t)16};
+    (void)state;
+    park(2, SIZE);
+    void **next = region_heap_own[0].loaded[magazine_class_for(SIZE)];
+    void *right = *next;
+    for (uint32_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
+        *next = outside[i];
+        assert_broken("M2");
+        *next = right;
+        assert_sound();
+    }
 }
 
 static void check_names_a_block_that_is_parked_twice(void **state)
@@ -810,17 +1083,32 @@ static void check_names_a_block_that_is_parked_twice(void **state)
     assert_broken("M3");
 }
 
+static void marks_are_taken_from_all_of_the_table(void **state)
+{
+    uint32_t units = magazine_region_bytes() / MAGAZINE_UNIT_BYTES;
+    (void)state;
+    memset(magazine_table, MAGAZINE_PARKED | MAGAZINE_CUT | 5, sizeof(magazine_table));
+    magazine_unmark_table();
+    for (uint32_t unit = 0; unit <= units; unit++)
+        assert_int_equal(magazine_table[unit], MAGAZINE_CUT | 5);
+    for (uint32_t unit = units + 1; unit < sizeof(magazine_table); unit++)
+        assert_int_equal(magazine_table[unit], MAGAZINE_PARKED | MAGAZINE_CUT | 5);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup(name, start_large)
     const struct CMUnitTest cases[] = {
         CASE(every_size_is_of_the_smallest_class_that_holds_it),
+        CASE(a_request_that_is_served_at_once_gets_its_class),
         CASE(what_is_freed_is_cached_to_who_walks),
         CASE(the_block_freed_last_is_had_again),
         CASE(a_parked_block_cannot_be_freed_again),
         CASE(one_that_another_processor_freed_is_its_to_hand_out),
         CASE(all_that_is_parked_is_given_back_for_a_large_request),
-        CASE(a_small_request_is_served_by_a_larger_block_that_is_parked),
+        CASE(a_request_is_served_by_a_block_as_large_or_larger_that_is_parked),
+        CASE(what_is_granted_is_not_counted_as_failed),
+        CASE(what_no_region_holds_takes_nothing_from_magazines),
         CASE(magazines_grow_where_somebody_waits),
         CASE(a_full_processor_visits_the_depot_once_a_magazine),
         CASE(the_larger_the_blocks_the_fewer_a_magazine_starts_with),
@@ -833,8 +1121,14 @@ int main(void)
         CASE(an_aligned_block_is_found_among_the_parked),
         CASE(large_and_aligned_blocks_go_back_at_once),
         CASE(a_block_of_a_class_is_resized_within_it),
+        CASE(a_block_that_has_grown_is_of_no_class_any_more),
+        CASE(a_large_block_moves_where_the_strategy_resizes_none),
+        CASE(who_calls_the_strategy_has_the_lock),
         CASE(all_processors_are_counted_and_none_is_kept),
         CASE(nobody_is_at_any_magazine_while_the_heap_is_walked),
+        CASE(who_comes_to_magazines_pauses_until_they_are_free),
+        CASE(who_had_to_wait_takes_one_block_of_what_is_loaded),
+        CASE(what_is_left_over_of_a_cut_is_the_last_ones),
         CASE(kinitheap_forgets_every_block),
         CASE(the_table_is_cleared_up_to_its_end),
         CASE(what_was_live_before_kinitheap_is_parked_once),
@@ -845,12 +1139,15 @@ int main(void)
         CASE(the_most_blocks_at_once_are_counted_one_by_one),
         CASE(requests_fail_on_purpose_and_before_kinitheap_panic),
         CASE(every_wrong_address_is_refused_and_reported),
+        CASE(a_block_that_is_of_no_class_is_refused),
         CASE(the_guard_loses_no_bit_when_processors_meet),
         CASE(who_comes_to_magazines_that_somebody_is_at_waits),
         CASE(check_leaves_no_mark),
         CASE(check_names_a_block_of_another_class),
         CASE(check_names_a_magazine_that_is_not_as_long_as_is_said),
+        CASE(check_names_a_magazine_that_leads_out_of_the_region),
         CASE(check_names_a_block_that_is_parked_twice),
+        CASE(marks_are_taken_from_all_of_the_table),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

@@ -190,7 +190,8 @@ class Heaplab(unittest.TestCase):
     def test_a_compiler_without_32_bit_libraries_is_not_enough(self) -> None:
         self.needs("build pkg-m m32")
         for body, missing in (("exit 1", True), ('echo "${2#*=}"', True),
-                              ('echo "/lib32/${2#*=}"', False)):
+                              ('echo "/lib64/${2#*=}"', True),
+                              ('echo "/lib${1#-m}/${2#*=}"', False)):
             with self.subTest(body):
                 script(self.bin / "gcc", f"#!/bin/sh\n{body}\n")
                 _, _, err = self.run_it("compare", INSTALL_STATUS="1")

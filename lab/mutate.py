@@ -153,7 +153,8 @@ _LOCKED = Owner("bitmap", (witness.of_cases("lock-test", "locking"),
                            witness.of_hammer("bitmap", "spin")),
                 ("tests/locking/lock-test", "arch/host/host-bitmap-spin"))
 _PLAIN = (_front_door("bitmap", "check"), _front_door("boundary-map", "check"),
-          _front_door("bump", "check"), _front_door("boundary-map", "off"))
+          _front_door("bump", "check"), _front_door("boundary-map", "off"),
+          _front_door("bitmap", "off"))
 _FENCED = (_front_door("boundary-map", "full"), _front_door("bitmap", "redzone"))
 _WANTING = Owner("bitmap", (witness.of_cases("wanting-test"),))
 _CHECK = Owner("bitmap", (witness.Witness("heap-check", "tests/heap-check-test"),

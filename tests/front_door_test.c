@@ -222,6 +222,30 @@ static void each_failure_has_its_reason(void **state)
     assert_int_equal(failed(HEAP_FAILURE_FRAGMENTED), before.failures[HEAP_FAILURE_FRAGMENTED]);
 }
 
+static uint32_t failed_at_all(void)
+{
+    struct heap_status status = heap_stats();
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < HEAP_FAILURES; i++)
+        sum += status.failures[i];
+    return sum;
+}
+
+static void a_request_for_nothing_is_no_failure_and_one_for_a_byte_is(void **state)
+{
+    (void)state;
+    assert_null(kmalloc(0));
+    assert_int_equal(failed_at_all(), 0);
+    for (uint32_t size = 4096; size > 0; size /= 2)
+        while (kmalloc(size) != NULL)
+            ;
+    uint32_t before = failed_at_all();
+    assert_null(kmalloc(0));
+    assert_int_equal(failed_at_all(), before);
+    assert_null(kmalloc(1));
+    assert_int_equal(failed_at_all(), before + 1);
+}
+
 static void what_is_free_is_enough_for_as_much_and_no_more(void **state)
 {
     void *blocks[80];
@@ -525,6 +549,7 @@ int main(void)
         CASE(an_aligned_request_fails_on_purpose_too),
         CASE(the_peak_is_that_of_blocks_live_at_once),
         CASE(each_failure_has_its_reason),
+        CASE(a_request_for_nothing_is_no_failure_and_one_for_a_byte_is),
         CASE(what_is_free_is_enough_for_as_much_and_no_more),
         CASE(a_heap_that_never_frees_remembers_what_it_lacked),
         CASE(every_wrong_address_is_refused_and_reported),

@@ -153,6 +153,15 @@ static inline void forget_heap(void)
 {
     account_state = ACCOUNT_NOT_READY;
     memset(kernel_heap.control, 0, HEAP_CONTROL_BYTES_MAX);
+    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
+        region_heap_own[i].is_free = 0;
+}
+
+static inline int unready(void **state)
+{
+    start(state);
+    forget_heap();
+    return 0;
 }
 
 /* Leaves a heap that is not ready. */
@@ -163,6 +172,16 @@ static inline void assert_panics_before_kinitheap(void)
     ASSERT_PANICS(kcalloc(1, 8), "kmalloc: called before kinitHeap()");
     ASSERT_PANICS(krealloc(NULL, 8), "kmalloc: called before kinitHeap()");
     ASSERT_PANICS(kmalloc_aligned(8, 64), "kmalloc_aligned: called before kinitHeap()");
+}
+
+/* A test, for unready(). */
+static inline void calls_before_kinitheap_panic(void **state)
+{
+    (void)state;
+    assert_panics_before_kinitheap();
+    kinitHeap();
+    ASSERT_PANICS(kmalloc(8), "");
+    ASSERT_PANICS(kmalloc_aligned(8, 64), "");
 }
 
 #endif

@@ -18,22 +18,6 @@ static bool refuses(void)
 
 /* --- before there is a heap ----------------------------------------------------------------- */
 
-static int unready(void **state)
-{
-    start(state);
-    forget_heap();
-    return 0;
-}
-
-static void calls_before_kinitheap_panic(void **state)
-{
-    (void)state;
-    assert_panics_before_kinitheap();
-    kinitHeap();
-    ASSERT_PANICS(kmalloc(8), "");
-    ASSERT_PANICS(kmalloc_aligned(8, 64), "");
-}
-
 static void a_plan_does_not_make_a_heap_ready(void **state)
 {
     const struct heap_failing all = {.interval = 1, .probability_percent = 100};

@@ -7,22 +7,6 @@
 
 enum { SIZE = 100 };
 
-static int start_unready(void **state)
-{
-    start(state);
-    for (uint32_t i = 0; i < REGION_PROCESSORS_MAX; i++)
-        region_heap_own[i].is_free = 0;
-    return 0;
-}
-
-static void calls_before_kinitheap_panic(void **state)
-{
-    (void)state;
-    assert_panics_before_kinitheap();
-    kinitHeap();
-    ASSERT_PANICS(kmalloc(8), "");
-}
-
 static void where_no_block_starts_none_is_freed_and_nothing_is_said(void **state)
 {
     (void)state;
@@ -72,7 +56,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup(name, start)
     const struct CMUnitTest cases[] = {
-        cmocka_unit_test_setup(calls_before_kinitheap_panic, start_unready),
+        cmocka_unit_test_setup(calls_before_kinitheap_panic, unready),
         CASE(where_no_block_starts_none_is_freed_and_nothing_is_said),
         CASE(what_the_strategy_holds_for_live_is_live),
         CASE(nothing_is_counted_and_nothing_promised),

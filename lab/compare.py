@@ -33,8 +33,9 @@ from lab.trace import Trace
 QUICK_OPERATIONS = 10_000
 """What --quick replays of each trace."""
 
-HOST_RUNS = 5
-"""How often the host's processor replays; what else it has to do only ever adds to a run."""
+HOST_RUNS = 9
+"""How often the host's processor replays; what else it has to do only ever adds to a run. It has to
+do so for seconds on end, so the runs of one heap lie as far apart as those of all others take."""
 
 
 @dataclass(frozen=True)
@@ -93,23 +94,26 @@ class Measurement:
         self._traces = {one.name: one for one in request.traces}
         self._files = _unpack(request.traces, scratch)
         self._heaps = {heap.name: heap for heap in request.heaps}
-        self.plan = Plan(Job(kind, heap, one.name, request.operations(one))
+        self.plan = Plan(Job(kind, heap, one.name, request.operations(one), run)
                          for heap in self._heaps for one in request.traces
-                         for kind in ((COUNT,) if one.fills else (COUNT, SMALLEST)))
+                         for kind in ((COUNT,) if one.fills else (COUNT, SMALLEST))
+                         for run in range(1, 1 + self._runs(kind)))
         self._answers: dict[tuple[str, str, str], Any] = {}
 
+    def _runs(self, kind: str) -> int:
+        return HOST_RUNS if self._request.accel == "host" and kind == COUNT else 1
+
     async def perform(self, job: Job) -> None:
-        """Carry out one job and keep its answer."""
+        """Carry out one job and keep its answer; of several runs, that of the cheapest."""
         answer = await (self._count(job) if job.kind == COUNT else self._search(job))
-        self._answers[job.kind, job.strategy, job.trace] = answer
+        key = job.kind, job.strategy, job.trace
+        if key in self._answers:
+            answer = min(self._answers[key], answer, key=lambda run: int(run["cost"]["total"]))
+        self._answers[key] = answer
 
     async def _count(self, job: Job) -> Any:
         one, heap = self._traces[job.trace], self._heaps[job.strategy]
-        if self._request.accel == "host":
-            runs = [await self._time(job, one, heap) for _ in range(HOST_RUNS)]
-            raw = min(runs, key=lambda run: int(run["cost"]["total"]))
-        else:
-            raw = await self._boot(job, one, heap)
+        raw = await (self._time if self._request.accel == "host" else self._boot)(job, one, heap)
         due = {"strategy": heap.strategy, "hardening": heap.hardening,
                "locking": heap.locking, "heap_kib": self._request.heap_kib,
                "unit": self._request.unit}
@@ -130,21 +134,23 @@ class Measurement:
         return await replay.boot(job, machine, clock, self._listener(job, clock))
 
     async def _time(self, job: Job, one: Trace, heap: Heap) -> Any:
-        return await self._process(job, heap, "the process", replay.count_words(
-            one, self._request.unit, self._request.operations_limit, self._request.samples))
+        return await self._process(job, heap, timed_program(heap), "the process",
+                                   replay.count_words(one, self._request.unit,
+                                                      self._request.operations_limit,
+                                                      self._request.samples))
 
     async def _search(self, job: Job) -> Any:
         one, heap = self._traces[job.trace], self._heaps[job.strategy]
-        raw = await self._process(job, heap, "the search", replay.search_words(
-            one, self._request.operations_limit), replay.SEARCH_PATIENCE)
+        raw = await self._process(job, heap, f"host-{heap.strategy}", "the search",
+                                  replay.search_words(one, self._request.operations_limit),
+                                  replay.SEARCH_PATIENCE)
         replay.check_search(str(job), raw)
         return raw
 
-    async def _process(self, job: Job, heap: Heap, what: str, words: Sequence[str],
+    async def _process(self, job: Job, heap: Heap, name: str, what: str, words: Sequence[str],
                        patience: int = 1) -> Any:
         """What a heap's Linux process answers; it may be silent for `patience` boots."""
-        program = self._programs[heap.build].program(f"host-{heap.strategy}")
-        command = [str(program), *words]
+        command = [str(self._programs[heap.build].program(name)), *words]
         if job.trace in self._files:
             command.append(str(self._files[job.trace]))
         clock = process.Clock(None, self._request.stall_limit(job.operations) * patience)
@@ -237,13 +243,24 @@ class Gate:
     tolerance: Fraction
 
 
+def timed_program(heap: Heap) -> str:
+    """The Linux process that times a heap.
+
+    It has the kernel's own machine code, but where that keeps out interrupts, as its locks do,
+    which no process may.
+    """
+    return f"{'timed' if heap.locking == 'none' else 'host'}-{heap.strategy}"
+
+
 def _built(request: Request, say: Callable[[str], None]) -> dict[tuple[str, str], Build]:
     """The programs that a comparison needs, by hardening and locking."""
     with_peers = not set(known_peers()).isdisjoint(request.strategies)
     builds = builds_of(request.heaps, request.heap_kib, with_peers)
-    for build in builds.values():
-        build.prepare([name for strategy in request.strategies
-                       for name in (f"los-{strategy}.elf", f"host-{strategy}")], say)
+    for key, build in builds.items():
+        names = [name for heap in request.heaps if heap.build == key
+                 for name in (f"los-{heap.strategy}.elf", f"host-{heap.strategy}",
+                              *([timed_program(heap)] if request.accel == "host" else []))]
+        build.prepare(names, say)
     return builds
 
 

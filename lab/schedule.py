@@ -29,6 +29,8 @@ class Job:
     strategy: str
     trace: str
     operations: int
+    run: int = 1
+    """Which of several runs of the same; the first ones of all jobs come before any second."""
 
     def __str__(self) -> str:
         return f"{self.strategy} on {self.trace}, {self.kind}"
@@ -57,7 +59,7 @@ class Plan:
         if not self.pending:
             return None
         shown = set(self._paces) | {(job.kind, job.strategy) for job in self.running}
-        job = max(self.pending, key=lambda job: ((job.kind, job.strategy) not in shown,
+        job = max(self.pending, key=lambda job: (-job.run, (job.kind, job.strategy) not in shown,
                                                  self._expected(job)))
         self.pending.remove(job)
         self.running[job] = 0.0

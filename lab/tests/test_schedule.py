@@ -50,6 +50,13 @@ class Order(unittest.TestCase):
         self.assertEqual(plan.start_next(), job("quick", 80000))
         self.assertIsNone(plan.start_next())
 
+    def test_nothing_is_run_again_before_all_else_has_run(self) -> None:
+        plan = Plan([Job(COUNT, name, "t", operations, run) for run in (1, 2)
+                     for name, operations in (("slow", 1000), ("quick", 1))], self.clock)
+        started = [plan.start_next() for _ in range(4)]
+        self.assertEqual([(one.strategy, one.run) for one in started if one],
+                         [("slow", 1), ("quick", 1), ("slow", 2), ("quick", 2)])
+
     def test_time_left_follows_the_pace_and_the_workers(self) -> None:
         plan = Plan([job("a", 1000), job("a", 999), job("a", 998)], self.clock)
         running = plan.start_next()

@@ -17,7 +17,8 @@ from typing import Optional, Sequence
 
 from lab import build, process
 
-_ENVIRONMENT = {"CMOCKA_MESSAGE_OUTPUT": "TAP", "ASAN_OPTIONS": "detect_leaks=0"}
+ENVIRONMENT = {"CMOCKA_MESSAGE_OUTPUT": "TAP", "ASAN_OPTIONS": "detect_leaks=0"}
+"""What its environment tells a test: to speak TAP; what it holds when it ends is no leak."""
 _PATIENCE = 20.0
 """How many times its processor time a program may take on a machine that has much to do."""
 
@@ -176,7 +177,7 @@ async def ask(witness: Witness, program: Path, place: Path, cpu_seconds: int,
             ["/bin/sh", "-c", 'exec "$0" "$@" 2>&1', str(program), *witness.arguments],
             on_line=on_line, cpu_seconds=cpu_seconds, cwd=place,
             clock=process.Clock(_PATIENCE * cpu_seconds, None),
-            env={**build.environment(), **_ENVIRONMENT}))
+            env={**build.environment(), **ENVIRONMENT}))
     return Testimony(tuple(listener.catches), tuple(lines), time.monotonic() - started)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Callable, Optional, Sequence
 
 from lab import process, qemu
+from lab.witness import ENVIRONMENT
 
 CPU_SECONDS = 60
 """What a check may use of a processor; the slowest heap of the project needs a tenth."""
@@ -27,7 +28,6 @@ TRANSITIONS = 1_000_000
 """Calls that the exhaustive test makes from distinct states, at most."""
 RANDOM_CALLS = 1_000_000
 
-_ENVIRONMENT = {"CMOCKA_MESSAGE_OUTPUT": "TAP", "ASAN_OPTIONS": "detect_leaks=0"}
 _TELLING = ("ERROR: ", "runtime error: ")
 _STORY = re.compile(r"\S+ goes wrong on a heap of (\d+) \+ (\d+) bytes, after (\d+) calls?:")
 _COVERED = re.compile(r"every sequence of up to (\d+) calls was tried: (\d+) sequences,"
@@ -151,7 +151,7 @@ async def perform(check: Check, program: Path, results: Path,
         outcome = await process.run(
             ["/bin/sh", "-c", f'exec "$0" "$@" 2>"{log}"', str(program), *words],
             on_line=on_line, clock=process.Clock(None, STALL_SECONDS),
-            cpu_seconds=check.cpu_seconds, env={**os.environ, **_ENVIRONMENT})
+            cpu_seconds=check.cpu_seconds, env={**os.environ, **ENVIRONMENT})
     return check.judge(check, Said(tuple(lines), _telling(log), outcome, check.cpu_seconds),
                        results)
 

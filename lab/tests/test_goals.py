@@ -50,9 +50,23 @@ class Goals(unittest.TestCase):
         self.assertNotIn("short", row(made(tightness=0.793), "within 1 %"))
         self.assertIn("short", row(made(tightness=0.791), "within 1 %"))
 
+    def test_state_outside_the_region_can_cost_a_heap_its_lead(self) -> None:
+        one = made(smallest_total_bytes=1000, peak_requested_bytes=900)
+        for record in one["records"]:
+            if record["strategy"] != HEAP:
+                record.update(smallest_total_bytes=1010, peak_requested_bytes=900)
+            record["footprint"] = record["footprint"] | {"control_bytes": 10}
+        self.assertIn("| 9 of 9 |", row(one, "the same with what"))
+        for record in one["records"]:
+            if record["strategy"] == HEAP:
+                record["footprint"] = record["footprint"] | {"control_bytes": 20}
+        self.assertIn("**one 0.8824 (dlmalloc 0.8824)**", row(one, "the same with what"))
+
     def test_a_comparison_without_all_of_it_tells_nothing(self) -> None:
         self.assertEqual(goals.table(document((HEAP, *RIVALS))), "")
         self.assertEqual(goals.table(document((HEAP,), ("one", *STANDARD))), "")
+        without_samples = {name: [] for name in made()["records"][0]["series"]}
+        self.assertEqual(goals.table(made(series=without_samples)), "")
 
 
 class Place(unittest.TestCase):

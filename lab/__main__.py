@@ -67,8 +67,12 @@ def _compare_parser() -> argparse.ArgumentParser:
                         help="only the beginning of each trace: a first look in less time")
     parser.add_argument("--accel", choices=("tcg", "kvm", "host"), default="tcg",
                         help="tcg counts instructions, the same everywhere; kvm measures cycles of"
-                        " this machine; so does host, which needs no KVM: the heaps are Linux"
-                        " processes (default: tcg)")
+                        " this machine; so does host, which needs no KVM: the kernel's heaps run in"
+                        " Linux processes (default: tcg)")
+    parser.add_argument("--simulate", action="store_true",
+                        help="also run each heap in a simulated processor, valgrind's cachegrind:"
+                        " how often are its branches foretold wrong, how often does it miss the"
+                        " cache?")
     _add_jobs(parser, "boots at the same time")
     _add_time_limit(parser)
     return parser
@@ -84,8 +88,8 @@ def compare(argv: Sequence[str]) -> int:
         strategies=options.strategies, peers=options.peers, traces=options.traces,
         workloads=options.workloads, seed=options.seed, hardening=options.hardening,
         locking=options.locking, heap_kib=options.heap_kib,
-        quick=options.quick, samples=options.samples, accel=options.accel, workers=options.jobs,
-        stall_seconds=options.time_limit)
+        quick=options.quick, samples=options.samples, accel=options.accel,
+        simulate=options.simulate, workers=options.jobs, stall_seconds=options.time_limit)
     gate = command.Gate(options.baseline, options.tolerance or Fraction()) \
         if options.baseline else None
     return command.run(request, Outputs(options.json, options.html, options.csv,

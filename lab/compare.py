@@ -19,7 +19,7 @@ from typing import Any, Callable, Mapping, Optional, Protocol, Sequence
 
 from rich.console import Console
 
-from lab import baseline, heaps, process, qemu, replay, results, table, trace, workload
+from lab import baseline, cachegrind, heaps, process, qemu, replay, results, table, trace, workload
 from lab.build import (Build, HEAP_KIB_DEFAULT, builds_of, checked_heap_kib, lab_root,
                        peers as known_peers, strategies as known_strategies)
 from lab.errors import InputError
@@ -27,7 +27,7 @@ from lab.heaps import Heap
 from lab.outputs import Outputs
 from lab.progress import Board, duration
 from lab.reply import Answer
-from lab.schedule import COUNT, SMALLEST, Job, Plan, carry_out
+from lab.schedule import COUNT, SIMULATION, SMALLEST, Job, Plan, carry_out
 from lab.trace import Trace
 
 QUICK_OPERATIONS = 10_000
@@ -56,6 +56,8 @@ class Request:
     samples: int = 256
     """How often a replay looks at its heap, for what is shown over time."""
     accel: str = "tcg"
+    simulate: bool = False
+    """Whether cachegrind is to tell of branches and caches."""
     workers: int = 1
     stall_seconds: Optional[float] = None
 
@@ -96,16 +98,22 @@ class Measurement:
         self._heaps = {heap.name: heap for heap in request.heaps}
         self.plan = Plan(Job(kind, heap, one.name, request.operations(one), run)
                          for heap in self._heaps for one in request.traces
-                         for kind in ((COUNT,) if one.fills else (COUNT, SMALLEST))
+                         for kind in self._kinds(one)
                          for run in range(1, 1 + self._runs(kind)))
+        self._scratch = scratch
         self._answers: dict[tuple[str, str, str], Any] = {}
+
+    def _kinds(self, one: Trace) -> list[str]:
+        return [COUNT, *([] if one.fills else [SMALLEST]),
+                *([SIMULATION] if self._request.simulate else [])]
 
     def _runs(self, kind: str) -> int:
         return HOST_RUNS if self._request.accel == "host" and kind == COUNT else 1
 
     async def perform(self, job: Job) -> None:
         """Carry out one job and keep its answer; of several runs, that of the cheapest."""
-        answer = await (self._count(job) if job.kind == COUNT else self._search(job))
+        answer = await {COUNT: self._count, SMALLEST: self._search,
+                        SIMULATION: self._simulate}[job.kind](job)
         key = job.kind, job.strategy, job.trace
         if key in self._answers:
             answer = min(self._answers[key], answer, key=lambda run: int(run["cost"]["total"]))
@@ -147,10 +155,24 @@ class Measurement:
         replay.check_search(str(job), raw)
         return raw
 
+    async def _simulate(self, job: Job) -> dict[str, int]:
+        one, heap = self._traces[job.trace], self._heaps[job.strategy]
+        kernel = self._programs[heap.build].program(f"los-{heap.strategy}.elf")
+        events = self._scratch / f"{os.getpid()}-{job.strategy}-{job.trace}.cachegrind"
+        try:
+            await self._process(job, heap, timed_program(heap), "the simulation",
+                                ["run=replay", "samples=0",
+                                 *replay.words(one, self._request.operations_limit)],
+                                replay.SEARCH_PATIENCE, cachegrind.command(events, branches=True))
+            return cachegrind.read_simulated(events,
+                                             kernel.with_name(f"libheap-{heap.strategy}.a"))
+        finally:
+            events.unlink(missing_ok=True)
+
     async def _process(self, job: Job, heap: Heap, name: str, what: str, words: Sequence[str],
-                       patience: int = 1) -> Any:
+                       patience: int = 1, within: Sequence[str] = ()) -> Any:
         """What a heap's Linux process answers; it may be silent for `patience` boots."""
-        command = [str(self._programs[heap.build].program(name)), *words]
+        command = [*within, str(self._programs[heap.build].program(name)), *words]
         if job.trace in self._files:
             command.append(str(self._files[job.trace]))
         clock = process.Clock(None, self._request.stall_limit(job.operations) * patience)
@@ -169,9 +191,11 @@ class Measurement:
             peak = trace.peak_requested_bytes(one, self._request.operations(one))
             limit = self._request.operations_limit
             for heap in self._heaps:
-                records.append(replay.record_of(
+                record = replay.record_of(
                     self._answers[COUNT, heap, one.name],
-                    self._answers.get((SMALLEST, heap, one.name)), one, peak, limit))
+                    self._answers.get((SMALLEST, heap, one.name)), one, peak, limit)
+                simulated = self._answers.get((SIMULATION, heap, one.name))
+                records.append(record | ({"simulated": simulated} if simulated else {}))
         return records
 
 
@@ -189,7 +213,7 @@ def _unpack(traces: Sequence[Trace], directory: Path) -> dict[str, Path]:
 
 def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[str]],
           workloads: Optional[str], seed: int, hardening: str, locking: str,
-          heap_kib: str, quick: bool, samples: int, accel: str, workers: int,
+          heap_kib: str, quick: bool, samples: int, accel: str, simulate: bool, workers: int,
           stall_seconds: Optional[float]) -> Request:
     """Turn what the command line says into a request.
 
@@ -200,14 +224,21 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
     if accel == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
         raise InputError("--accel kvm: /dev/kvm cannot be opened; leave the option away to count"
                          " instructions without it, or take host for cycles")
+    lockings = heaps.chosen_lockings(locking)
+    if simulate and list(lockings) != [heaps.NONE]:
+        raise InputError(f"--simulate: not with --locking {locking}: a lock keeps out interrupts,"
+                         " which no simulated process may")
+    if simulate and not cachegrind.is_there():
+        raise InputError("--simulate: it takes valgrind, which is not installed:"
+                         " sudo apt-get install valgrind")
     return Request(
         heap_kib=checked_heap_kib(heap_kib),
         strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),
         traces=trace.read_all(chosen_traces(traces, workloads)),
         workloads=chosen_workloads(traces, workloads, quick), seed=seed,
-        hardening=heaps.chosen_levels(hardening), locking=heaps.chosen_lockings(locking),
+        hardening=heaps.chosen_levels(hardening), locking=lockings,
         operations_limit=QUICK_OPERATIONS if quick else None, samples=samples, accel=accel,
-        workers=workers, stall_seconds=stall_seconds)
+        simulate=simulate, workers=workers, stall_seconds=stall_seconds)
 
 
 def chosen_traces(traces: Optional[Sequence[str]], workloads: Optional[str]) -> Sequence[str]:
@@ -259,7 +290,8 @@ def _built(request: Request, say: Callable[[str], None]) -> dict[tuple[str, str]
     for key, build in builds.items():
         names = [name for heap in request.heaps if heap.build == key
                  for name in (f"los-{heap.strategy}.elf", f"host-{heap.strategy}",
-                              *([timed_program(heap)] if request.accel == "host" else []))]
+                              *([timed_program(heap)]
+                                if request.accel == "host" or request.simulate else []))]
         build.prepare(names, say)
     return builds
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Optional, Sequence
 
-from lab import results
+from lab import cachegrind, results
 from lab.errors import InputError
 from lab.results import COST_FIELDS, COSTS, FIRST_FAILURE, FOOTPRINT_FIELDS, Document, Record
 
@@ -24,7 +24,7 @@ PICTURES = ("cost", "tradeoff", "holes", "portraits")
 """By what names they are written; those over time only where there are samples."""
 
 _GROUPS = {"first_failure": FIRST_FAILURE, **{name: COST_FIELDS for name in COSTS},
-           "footprint": FOOTPRINT_FIELDS}
+           "footprint": FOOTPRINT_FIELDS, "simulated": tuple(cachegrind.SIMULATED)}
 _OVER_TIME = ("series", "portrait")
 
 

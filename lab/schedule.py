@@ -15,6 +15,7 @@ from typing import Awaitable, Callable, Iterable, Optional, Protocol, Sequence
 
 COUNT = "counting"
 SMALLEST = "smallest heap"
+SIMULATION = "simulating"
 
 _START_SECONDS = 0.4
 _GUESSED_PACE = 2e-5
@@ -23,7 +24,7 @@ _TELLING_FRACTION = 0.02
 
 @dataclass(frozen=True)
 class Job:
-    """One boot, or one search for the smallest heap."""
+    """One boot, one search for the smallest heap, or one run in a simulated processor."""
 
     kind: str
     strategy: str

@@ -223,13 +223,17 @@ WORKLOADS_A_TABLE = 6
 """Of the standard ones, two mixes of sizes at three loads."""
 
 
+def _rows_by_trace(document: Document) -> list[Row]:
+    """A row for each heap, with its records by the names of their traces."""
+    return [{"strategy": heap.strategy, "hardening": heap.hardening, "locking": heap.locking,
+             **{one["trace"]: one for one in document["records"] if heaps.of(one) == heap}}
+            for heap in heaps.all_of(document["settings"])]
+
+
 def _workload_tables(document: Document) -> list[Table]:
     """One figure a table, a workload a column."""
     workloads = document["settings"]["workloads"]
-    rows: list[Row] = [
-        {"strategy": heap.strategy, "hardening": heap.hardening, "locking": heap.locking,
-         **{one["trace"]: one for one in document["records"] if heaps.of(one) == heap}}
-        for heap in heaps.all_of(document["settings"])]
+    rows = _rows_by_trace(document)
     held = [name for name in workloads if not name.startswith("fill-")]
     made = []
     for first in range(0, len(held), WORKLOADS_A_TABLE):
@@ -255,6 +259,34 @@ def _workload_tables(document: Document) -> list[Table]:
         made.append(filled(
             "workloads, mean cost: fill", "per operation, up to the first failure",
             [_workload_column(name, _cost("cost", "mean"), mean) for name in fills], rows))
+    return made
+
+
+def _simulated(name: str) -> Callable[[Row], Value]:
+    return lambda one: one["simulated"][name] / one["operations"]
+
+
+def _hundredths(value: Value) -> str:
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def _simulated_tables(document: Document) -> list[Table]:
+    """What a simulated processor did, one figure a table, a trace or workload a column."""
+    settings = document["settings"]
+    if not all("simulated" in one for one in document["records"]):
+        return []
+    rows = _rows_by_trace(document)
+    names = [*settings["traces"], *settings["workloads"]]
+    made = []
+    for first in range(0, len(names), WORKLOADS_A_TABLE):
+        part = names[first:first + WORKLOADS_A_TABLE]
+        for title, note, figure in (
+                ("mispredicted branches", "per operation, build-up included",
+                 "mispredicted_branches"),
+                ("misses of the first-level cache", "loads and stores, per operation",
+                 "level_1_misses")):
+            columns = [_workload_column(name, _simulated(figure), _hundredths) for name in part]
+            made.append(filled(f"simulated, {title}", note, columns, rows))
     return made
 
 
@@ -310,6 +342,7 @@ def tables(document: Document) -> list[Table]:
         made.append(filled("all traces", "mean over all operations and mean tightness;"
                            " the worst p99.9 and max; all failures", COST_COLUMNS, overall))
     made += _workload_tables(document)
+    made += _simulated_tables(document)
     dials = (("hardening", [heaps.OFF], HARDENING_COLUMN),
              ("locking", [heaps.NONE], LOCKING_COLUMN))
     made.append(filled(
@@ -338,6 +371,9 @@ def legend(document: Document) -> list[str]:
         f"{BEST} marks the best of a column. {WARNING} marks more failures than others have: such"
         " a heap does less work, so its costs do not compete.",
     ]
+    if _simulated_tables(document):
+        sentences.insert(2, "Simulated: what a processor that valgrind's cachegrind makes up does in"
+                            " the heap's own functions; one build has the same figures each time.")
     if settings["workloads"]:
         sentences.insert(2, "Workloads are synthetic (docs/runner.md), made from seed"
                             f" {settings['seed']}: the first word is what they do, the second how"

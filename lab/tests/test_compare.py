@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Iterator, Optional
 from unittest import mock
 
-from lab import ROOT, __main__ as command, build, compare, process, replay, results
+from lab import ROOT, __main__ as command, build, cachegrind, compare, process, replay, results
 from lab.compare import Measurement, Request
 from lab.errors import LabError, RunError
 from lab.schedule import Plan, carry_out
@@ -98,6 +98,17 @@ class BadInput(unittest.TestCase):
                     self.refusal("--hardening", given, "--traces", "good.rep"),
                     f"heaplab: error: there is no hardening level '{named}'; choose from: off,"
                     " check, redzone, full\n")
+
+    def test_what_cannot_be_simulated_is_told(self) -> None:
+        with mock.patch.object(compare.cachegrind, "is_there", return_value=False):
+            self.assertEqual(
+                self.refusal("--simulate", "--traces", "good.rep"),
+                "heaplab: error: --simulate: it takes valgrind, which is not installed:"
+                " sudo apt-get install valgrind\n")
+        self.assertEqual(
+            self.refusal("--simulate", "--locking", "none,spin", "--traces", "good.rep"),
+            "heaplab: error: --simulate: not with --locking none,spin: a lock keeps out interrupts,"
+            " which no simulated process may\n")
 
     def test_a_heap_size_out_of_range_is_told(self) -> None:
         for given in ("63", "65537", "0", "-1", "", "1e3", "many", "9" * 40, "64.0", "\u0664"):
@@ -485,6 +496,23 @@ class RealKernels(unittest.TestCase):
         (timed,) = self.compare("--strategies", "tlsf", "--locking", "spin", "--traces",
                                 "linux-boot", "--quick", "--accel", "host")[0]["records"]
         self.assertEqual((timed["unit"], timed["locking"]), ("cycles", "spin"))
+
+    @unittest.skipUnless(cachegrind.is_there(), "not installed: valgrind")
+    def test_a_simulated_processor_does_the_same_each_time(self) -> None:
+        arguments = ("--simulate", "--strategies", "tlsf,half-fit", "--traces", "linux-boot",
+                     "--quick", "--workloads", "fill-small")
+        (first, out), (second, _) = (self.compare(*arguments) for _ in range(2))
+        simulated = [one["simulated"] for one in first["records"]]
+        self.assertEqual(simulated, [one["simulated"] for one in second["records"]])
+        self.assertEqual(len(simulated), 4)
+        for one in first["records"]:
+            self.assertGreater(one["simulated"]["mispredicted_branches"], 0)
+            self.assertLess(one["simulated"]["mispredicted_branches"], 10 * one["operations"])
+        (half_fit,) = (one for one in first["records"] if one["strategy"] == "half-fit"
+                       and one["trace"] == "linux-boot")
+        a_call = half_fit["simulated"]["mispredicted_branches"] / half_fit["operations"]
+        self.assertRegex(out, rf"(?s)simulated, mispredicted branches.*half-fit +{a_call:.2f}")
+        self.assertEqual(schema_complaints(first), [])
 
     def test_workloads_are_made_replayed_and_shown(self) -> None:
         document, out = self.compare("--strategies", "tlsf,half-fit", "--heap-kib", "128",

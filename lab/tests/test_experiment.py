@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import unittest
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,21 @@ class Cachegrind(unittest.TestCase):
     def test_a_file_without_the_heap_is_an_error(self) -> None:
         with self.assertRaises(RunError):
             self.read(self.FILE.replace("/mm/", "/lib/"))
+
+
+    def test_simulated_is_the_sum_over_a_librarys_functions_whatever_their_file(self) -> None:
+        directory = self.enterContext(temporary_directory())
+        library, events = directory / "heap.o", directory / "events"
+        subprocess.run(["gcc", "-x", "c", "-c", "-o", library, "-"], check=True, text=True,
+                       input="void kfree(void) {} static int cut; int *heap_walk(void)"
+                       " { return &cut; } static void settle(void) {}"
+                       " void kmalloc(void) { settle(); kfree(); }")
+        events.write_text("\n".join([
+            "events: Ir D1mr D1mw Bcm Bim", "fl=???", "fn=kmalloc", "0 100 4 1 9 2",
+            "fn=settle", "0 50 20 0 3 0", "fn=heap_walk", "0 7 7 7 7 7", "fn=cut", "0 8 8 8 8 8",
+            "fn=replay", "0 999 9 9 9 9"]), "ascii")
+        self.assertEqual(cachegrind.read_simulated(events, library),
+                         {"mispredicted_branches": 14, "level_1_misses": 25})
 
 
 class Limits(unittest.TestCase):

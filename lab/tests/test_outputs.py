@@ -32,6 +32,8 @@ class Csv(unittest.TestCase):
 
     def test_a_record_is_a_row_with_every_figure_of_it(self) -> None:
         made = document(failures=3)
+        for number, one in enumerate(made["records"]):
+            one["simulated"] = {"mispredicted_branches": number, "level_1_misses": 7}
         for one, row in zip(made["records"], self.rows(made), strict=True):
             figures = {name: value for name, value in one.items()
                        if name not in ("series", "portrait")}

@@ -85,6 +85,10 @@ class Programs(Protocol):
         """The file of the program called `name`."""
 
 
+_NO_ENVIRONMENT = ("env", "--ignore-environment")
+"""The environment lies on the stack: what is in it would move the stack in the simulated cache."""
+
+
 class Measurement:
     """Carries out the jobs of one comparison."""
 
@@ -163,7 +167,8 @@ class Measurement:
             await self._process(job, heap, timed_program(heap), "the simulation",
                                 ["run=replay", "samples=0",
                                  *replay.words(one, self._request.operations_limit)],
-                                replay.SEARCH_PATIENCE, cachegrind.command(events, branches=True))
+                                replay.SEARCH_PATIENCE,
+                                [*_NO_ENVIRONMENT, *cachegrind.command(events, branches=True)])
             return cachegrind.read_simulated(events,
                                              kernel.with_name(f"libheap-{heap.strategy}.a"))
         finally:

@@ -236,6 +236,9 @@ def check_writable(paths: Sequence[Path]) -> None:
     for path in paths:
         if path.is_dir():
             raise InputError(f"{path}: cannot be written: it is a directory")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: cannot be written: it is a device or pipe, which a file would"
+                             " replace")
         parent = path.absolute().parent
         while not parent.exists():
             parent = parent.parent

@@ -206,6 +206,13 @@ class Writing(unittest.TestCase):
             results.check_writable(paths)
         return caught.exception.message
 
+    def test_a_pipe_is_not_replaced_by_a_file(self) -> None:
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        self.assertEqual(self.refusal(pipe), f"{pipe}: cannot be written: it is a device or pipe,"
+                         " which a file would replace")
+        self.assertTrue(pipe.is_fifo())
+
     def test_what_cannot_be_written_is_told_beforehand(self) -> None:
         self.old.write_text("old", "utf-8")
         self.assertEqual(self.refusal(self.directory),

@@ -270,10 +270,14 @@ def _hundredths(value: Value) -> str:
     return "-" if value is None else f"{value:,.2f}"
 
 
+def _is_simulated(document: Document) -> bool:
+    return all("simulated" in one for one in document["records"])
+
+
 def _simulated_tables(document: Document) -> list[Table]:
     """What a simulated processor did, one figure a table, a trace or workload a column."""
     settings = document["settings"]
-    if not all("simulated" in one for one in document["records"]):
+    if not _is_simulated(document):
         return []
     rows = _rows_by_trace(document)
     names = [*settings["traces"], *settings["workloads"]]
@@ -371,7 +375,7 @@ def legend(document: Document) -> list[str]:
         f"{BEST} marks the best of a column. {WARNING} marks more failures than others have: such"
         " a heap does less work, so its costs do not compete.",
     ]
-    if _simulated_tables(document):
+    if _is_simulated(document):
         sentences.insert(2, "Simulated: what a processor that valgrind's cachegrind makes up does in"
                             " the heap's own functions; one build has the same figures each time.")
     if settings["workloads"]:

@@ -13,14 +13,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Callable, Optional, Sequence
 
-from lab import ROOT, build
+from lab import ROOT, build, process
 from lab.errors import InputError, Interrupted, LabError
 from lab.options import (Parser as _Parser, add_dials as _add_dials, add_heap_kib as
                          _add_heap_kib, add_jobs as _add_jobs, add_time_limit as
                          _add_time_limit, count as _count, samples as _samples, seed as _seed,
                          share as _share)
 from lab.outputs import DEFAULT_HTML, DEFAULT_JSON, Outputs
-from lab.process import stop_signals_raise
 
 
 def _compare_parser() -> argparse.ArgumentParser:
@@ -293,7 +292,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Carry out one command; every error is one line, and a log below it where there is one."""
     argv = sys.argv[1:] if argv is None else argv
     try:
-        with stop_signals_raise():
+        if process.emulates_32_bit():
+            os.environ.update(process.EMULATED)
+        with process.stop_signals_raise():
             if not argv or argv[0] not in COMMANDS:
                 raise InputError(f"the commands are: {', '.join(COMMANDS)}")
             return COMMANDS[argv[0]](argv[1:])

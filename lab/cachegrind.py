@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import Callable, Iterable
 
+from lab import process
 from lab.errors import RunError
 
 LINE_BYTES = 64
@@ -31,9 +32,13 @@ alike miss the cache; jumps to where a register says are branches, too."""
 _ONLOOKER = re.compile(r"walk|check|visit|measure|init")
 
 
-def is_there() -> bool:
-    """Whether cachegrind can be called."""
-    return shutil.which("valgrind") is not None
+def obstacle() -> str:
+    """Why cachegrind cannot be called, in a few words; empty if it can."""
+    if shutil.which("valgrind") is None:
+        return "valgrind, which is not installed: sudo apt-get install valgrind"
+    if process.emulates_32_bit():
+        return "a system that starts 32-bit programs itself, and here an emulator does"
+    return ""
 
 
 def command(output: Path, branches: bool = False) -> list[str]:

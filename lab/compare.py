@@ -229,13 +229,15 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
     if accel == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
         raise InputError("--accel kvm: /dev/kvm cannot be opened; leave the option away to count"
                          " instructions without it, or take host for cycles")
+    if accel == "host" and process.emulates_32_bit():
+        raise InputError("--accel host: it takes a system that starts 32-bit programs itself, and"
+                         " here an emulator does; leave the option away to count instructions")
     lockings = heaps.chosen_lockings(locking)
     if simulate and list(lockings) != [heaps.NONE]:
         raise InputError(f"--simulate: not with --locking {locking}: a lock keeps out interrupts,"
                          " which no simulated process may")
-    if simulate and not cachegrind.is_there():
-        raise InputError("--simulate: it takes valgrind, which is not installed:"
-                         " sudo apt-get install valgrind")
+    if simulate and cachegrind.obstacle():
+        raise InputError(f"--simulate: it takes {cachegrind.obstacle()}")
     return Request(
         heap_kib=checked_heap_kib(heap_kib),
         strategies=chosen_heaps(strategies, known_strategies(), known_peers(), peers),

@@ -21,7 +21,7 @@ class Scale:
 
     quick: bool = False
     cachegrind: bool = True
-    """Whether valgrind is there."""
+    """Whether valgrind can be called."""
 
     @property
     def operations(self) -> int:

@@ -25,7 +25,7 @@ def measure(scale: Scale, workers: int, console: Console) -> dict[str, Any]:
 def run(page: Path, json_path: Optional[Path], quick: bool, workers: int) -> int:
     """Run everything, print the summary, write page, pictures and records."""
     return produce(page, json_path, lambda console: measure(
-        Scale(quick, cachegrind.is_there()), workers, console),
+        Scale(quick, not cachegrind.obstacle()), workers, console),
         pages.files, summary)
 
 

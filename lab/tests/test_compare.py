@@ -31,6 +31,9 @@ STRATEGIES = ["bitmap", "next-fit", "best-fit"]
 PEERS = ["dlmalloc", "emmalloc"]
 
 
+skipped_where_emulated = unittest.skipIf(process.emulates_32_bit(), "times of an emulator's")
+
+
 @contextlib.contextmanager
 def in_directory(directory: Path) -> Iterator[None]:
     before = os.getcwd()
@@ -100,15 +103,29 @@ class BadInput(unittest.TestCase):
                     " check, redzone, full\n")
 
     def test_what_cannot_be_simulated_is_told(self) -> None:
-        with mock.patch.object(compare.cachegrind, "is_there", return_value=False):
+        with mock.patch.object(compare.cachegrind.shutil, "which", return_value=None):
             self.assertEqual(
                 self.refusal("--simulate", "--traces", "good.rep"),
                 "heaplab: error: --simulate: it takes valgrind, which is not installed:"
                 " sudo apt-get install valgrind\n")
+        with (mock.patch.object(compare.cachegrind.shutil, "which", return_value="valgrind"),
+              mock.patch.object(compare.process, "emulates_32_bit", return_value=True)):
+            self.assertEqual(
+                self.refusal("--simulate", "--traces", "good.rep"),
+                "heaplab: error: --simulate: it takes a system that starts 32-bit programs itself,"
+                " and here an emulator does\n")
         self.assertEqual(
             self.refusal("--simulate", "--locking", "none,spin", "--traces", "good.rep"),
             "heaplab: error: --simulate: not with --locking none,spin: a lock keeps out interrupts,"
             " which no simulated process may\n")
+
+    def test_an_emulators_times_are_refused(self) -> None:
+        with mock.patch.object(compare.process, "emulates_32_bit", return_value=True):
+            self.assertEqual(
+                self.refusal("--accel", "host", "--traces", "good.rep"),
+                "heaplab: error: --accel host: it takes a system that starts 32-bit programs"
+                " itself, and here an emulator does; leave the option away to count"
+                " instructions\n")
 
     def test_a_heap_size_out_of_range_is_told(self) -> None:
         for given in ("63", "65537", "0", "-1", "", "1e3", "many", "9" * 40, "64.0", "\u0664"):
@@ -481,6 +498,7 @@ class RealKernels(unittest.TestCase):
         self.assertRegex(out, r"(?s)what locking adds to none.*half-fit\+spin +" +
                          re.escape(added))
 
+    @skipped_where_emulated
     def test_what_the_host_times_is_the_kernels_own_code(self) -> None:
         arguments = ("--strategies", "tlsf", "--traces", "linux-boot", "--quick")
         (counted,), (timed,) = (self.compare(*arguments, "--accel", accel)[0]["records"]
@@ -492,12 +510,13 @@ class RealKernels(unittest.TestCase):
         self.assertEqual(*(_lengths(programs.directory / path, "kmalloc", "kfree", "krealloc")
                            for path in ("arch/x86/los-tlsf.elf", "arch/host/timed-tlsf")))
 
+    @skipped_where_emulated
     def test_where_locks_keep_interrupts_out_the_host_times_its_own_code(self) -> None:
         (timed,) = self.compare("--strategies", "tlsf", "--locking", "spin", "--traces",
                                 "linux-boot", "--quick", "--accel", "host")[0]["records"]
         self.assertEqual((timed["unit"], timed["locking"]), ("cycles", "spin"))
 
-    @unittest.skipUnless(cachegrind.is_there(), "not installed: valgrind")
+    @unittest.skipIf(cachegrind.obstacle(), f"it takes {cachegrind.obstacle()}")
     def test_a_simulated_processor_does_the_same_each_time(self) -> None:
         arguments = ("--simulate", "--strategies", "tlsf,half-fit", "--traces", "linux-boot",
                      "--quick", "--workloads", "fill-small")

@@ -5,6 +5,7 @@ Each test has a copy of heaplab with a short list of needs, a lab/ that only rep
 called, and a PATH in which apt-get, sudo, id and dpkg are stand-ins that write down their calls.
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -26,7 +27,9 @@ _STAND_INS = {
     "sudo": 'case "$1" in -n) exit "$SUDO_STATUS";; -v) exit "$SUDO_STATUS";; esac\n'
             'echo "sudo" >> "$LOG"; exec "$@"',
     "dpkg": 'echo "dpkg $*" >> "$LOG"',
-    "apt-cache": 'case "$*" in *"$KNOWN"*) echo "$KNOWN - a package";; esac',
+    # As apt's own: to 'show' a name is taken as it is, to 'search' as a pattern.
+    "apt-cache": 'case $2 in show) [ "$3" != "$KNOWN" ] || echo "Package: $3";;'
+                 ' *) ! echo "$KNOWN" | grep -E -e "$4" ;; esac',
     "apt-get": """echo "apt-get $* [$DEBIAN_FRONTEND]" >> "$LOG"
 echo chatter
 case "$*" in
@@ -34,8 +37,14 @@ case "$*" in
     *install*) [ "$INSTALL_STATUS" -eq 0 ] || exit "$INSTALL_STATUS"
         for word; do case $word in pkg-*) : > "$TREE/${word%:i386}" ;; esac; done ;;
 esac""",
+    # What it says of the loader of 32-bit programs; that loader starts if this system can.
+    "gcc": 'echo "$TREE/loader"',
+    "qemu-i386": "",
+    "update-binfmts": """echo "update-binfmts $*" >> "$LOG"
+[ "$EMULATION_STATUS" -ne 0 ] || printf '#!/bin/sh\n' > "$TREE/loader"
+exit "$EMULATION_STATUS" """,
 }
-_TOOLS = ("cat", "dirname", "env", "readlink")
+_TOOLS = ("cat", "dirname", "env", "grep", "readlink")
 
 
 class Heaplab(unittest.TestCase):
@@ -49,6 +58,7 @@ class Heaplab(unittest.TestCase):
         self.install_lab(self.tree / "lab", "lab")
         for name, body in _STAND_INS.items():
             script(self.bin / name, f"#!/bin/sh\n{body}\n")
+        script(self.tree / "loader", "#!/bin/sh\n")
         for name in _TOOLS:
             (self.bin / name).symlink_to(shutil.which(name) or name)
         self.needs(f"build pkg-a file {self.tree}/pkg-a",
@@ -70,7 +80,7 @@ class Heaplab(unittest.TestCase):
                **environment: str) -> tuple[int, str, str]:
         settings = {"PATH": str(self.bin), "LOG": str(self.log), "TREE": str(self.tree),
                     "FAKE_UID": "0", "SUDO_STATUS": "0", "UPDATE_STATUS": "0",
-                    "INSTALL_STATUS": "0", "KNOWN": "nothing"}
+                    "INSTALL_STATUS": "0", "EMULATION_STATUS": "0", "KNOWN": "nothing"}
         done = subprocess.run([str(program or self.tree / "heaplab"), *arguments], text=True,
                               cwd=cwd or self.tree, env=settings | environment, check=False,
                               stdin=subprocess.DEVNULL, capture_output=True)
@@ -167,11 +177,14 @@ class Heaplab(unittest.TestCase):
                       err)
 
     def test_an_optional_package_is_taken_only_where_it_exists(self) -> None:
-        self.needs(f"valgrind pkg-d file {self.tree}/pkg-d")
-        self.assertEqual(self.run_it("answer"), (7, self.handed_over("answer"), ""))
-        self.assertEqual(self.calls(), [])
-        self.run_it("answer", KNOWN="pkg-d")
-        self.assertTrue((self.tree / "pkg-d").exists())
+        for package in ("pkg-d", "pkg-g++-multilib"):
+            with self.subTest(package):
+                self.needs(f"valgrind {package} file {self.tree}/{package}")
+                self.assertEqual(self.run_it("answer"), (7, self.handed_over("answer"), ""))
+                self.assertEqual(self.calls(), [])
+                self.run_it("answer", KNOWN=package)
+                self.assertTrue((self.tree / package).exists())
+                self.log.unlink()
 
     def test_apt_writes_nothing_into_the_answer(self) -> None:
         _, out, err = self.run_it("compare")
@@ -199,6 +212,54 @@ class Heaplab(unittest.TestCase):
         (self.bin / "gcc").unlink()
         _, _, err = self.run_it("compare", INSTALL_STATUS="1")
         self.assertIn("installing with apt: pkg-m", err)
+
+    def test_where_no_32_bit_program_starts_an_emulator_is_told_to_start_them(self) -> None:
+        (self.tree / "pkg-a").touch()
+        self.needs(f"build pkg-a file {self.tree}/pkg-a", f"emulator pkg-e file {self.tree}/pkg-e")
+        (self.tree / "loader").write_bytes(b"\x7fELF, and nothing that any system starts")
+        status, out, err = self.run_it("compare")
+        self.assertEqual((status, out), (7, self.handed_over("compare")))
+        self.assertIn("heaplab: this system starts no 32-bit programs; telling it to start them by"
+                      " qemu-i386\n", err)
+        self.assertTrue((self.tree / "pkg-e").exists())
+        registered = self.calls()[-1].split()
+        self.assertEqual(registered[:4], ["update-binfmts", "--install", "qemu-i386-heaplab",
+                                          str(self.bin / "qemu-i386")])
+        self.log.unlink()
+        self.assertEqual(self.run_it("compare"), (7, self.handed_over("compare"), ""))
+        self.assertEqual(self.calls(), [])
+
+    def test_the_emulator_is_told_of_32_bit_programs_and_of_no_others(self) -> None:
+        text = HEAPLAB.read_text("utf-8")
+        magic, mask = (re.search(rf"--{name} \\\n +'([^']*)'", text)[1]
+                       .encode("ascii").decode("unicode_escape").encode("latin-1")
+                       for name in ("magic", "mask"))
+
+        def is_its(program: Path) -> bool:
+            start = program.read_bytes()[:len(magic)]
+            return bytes(map(int.__and__, start, mask)) == bytes(map(int.__and__, magic, mask))
+
+        gcc = shutil.which("gcc") or self.skipTest("gcc is not installed")
+        for width, flag in itertools.product(("-m32", "-m64"), ("-pie", "-no-pie", "-static")):
+            program = self.tree / "program"
+            subprocess.run([gcc, width, flag, "-x", "c", "-", "-o", program], check=True,
+                           input=b"int main(void) { return 0; }")
+            with self.subTest(width=width, flag=flag):
+                self.assertEqual(is_its(program), width == "-m32")
+
+    def test_a_system_that_takes_no_emulator_is_told(self) -> None:
+        (self.tree / "pkg-a").touch()
+        (self.tree / "loader").write_bytes(b"\x7fELF, and nothing that any system starts")
+        status, out, err = self.run_it("compare", EMULATION_STATUS="2")
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual(err.splitlines()[-1],
+                         "heaplab: error: this system starts no 32-bit programs, and this command"
+                         " makes some; nor could qemu-i386 be made to start them, which takes"
+                         " root's rights, and which a container may not do")
+
+    def test_a_command_that_makes_no_programs_does_not_ask_for_their_start(self) -> None:
+        (self.tree / "loader").unlink()
+        self.assertEqual(self.run_it("new"), (7, self.handed_over("new"), ""))
 
     def test_asking_for_help_installs_nothing(self) -> None:
         self.assertEqual(self.run_it("compare", "--help"),
@@ -266,7 +327,7 @@ class NeedsOfThisProject(unittest.TestCase):
     def test_every_command_is_one_of_the_labs_and_needs_groups_that_there_are(self) -> None:
         self.assertCountEqual([name for name, *_ in self.table("commands")], COMMANDS)
         groups = {group for group, *_ in self.table("needs")}
-        named = {"python"}
+        named = {"python", "emulator"}  # those that heaplab asks for by itself
         for _, needed, *text in self.table("commands"):
             named |= {group.removesuffix("?") for group in needed.split(",")} - {"-"}
             self.assertTrue(text)

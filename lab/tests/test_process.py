@@ -49,5 +49,21 @@ class Cancellation(unittest.IsolatedAsyncioTestCase):
                     os.unlink(pids)
 
 
+class Emulation(unittest.TestCase):
+
+    def test_it_is_one_of_32_bit_programs_that_is_at_work(self) -> None:
+        emulator = "interpreter /usr/bin/qemu-i386\nflags: \noffset 0\nmagic 7f454c46\n"
+        for text, emulates in ((f"enabled\n{emulator}", True), (f"disabled\n{emulator}", False),
+                               (f"enabled\n{emulator}".replace("i386\n", "i386-static\n"), True),
+                               ("enabled\ninterpreter /usr/bin/qemu-arm\n", False),
+                               ("enabled", False), ("", False), (None, False)):
+            with self.subTest(text), temporary_directory() as formats, \
+                    mock.patch.object(process, "_BINARY_FORMATS", formats):
+                if text is not None:
+                    (formats / "qemu-i386").write_text(text, "utf-8")
+                (formats / "register").mkdir()  # as unreadable as Linux's own
+                self.assertEqual(process.emulates_32_bit(), emulates)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -239,23 +239,33 @@ def check_writable(paths: Sequence[Path]) -> None:
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: cannot be written: it is a device or pipe, which a file would"
                              " replace")
-        parent = path.absolute().parent
+        if _target(path).is_symlink():
+            raise InputError(f"{path}: cannot be written: it is a link that leads back to itself")
+        parent = _target(path).parent
         while not parent.exists():
             parent = parent.parent
         if not parent.is_dir():
             raise InputError(f"{path}: cannot be written: {parent} is not a directory")
         if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
             raise InputError(f"{path}: cannot be written: no permission to write to {parent}")
-    if len({path.resolve() for path in paths}) < len(paths):
+    if len(set(map(_target, paths))) < len(paths):
         raise InputError(f"{paths[0]}: two results cannot be written to the same file")
 
 
+def _target(path: Path) -> Path:
+    """The file that is written, where `path` is a symbolic link or has one in it."""
+    return Path(os.path.realpath(path))
+
+
 def write_files(contents: Mapping[Path, str]) -> None:
-    """Write all files or none: each takes its name only when all are complete on the disk."""
+    """Write all files or none: each takes its name only when all are complete on the disk.
+
+    Of a symbolic link, what it points to is written.
+    """
     finished: list[tuple[Path, Path]] = []
     path = Path()
     try:
-        for path, text in contents.items():
+        for path, text in ((_target(path), text) for path, text in contents.items()):
             path.parent.mkdir(parents=True, exist_ok=True)
             finished.append((_written_beside(path, text), path))
         for temporary, path in finished:

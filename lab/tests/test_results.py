@@ -168,6 +168,29 @@ class Writing(unittest.TestCase):
         self.assertEqual((self.directory / "deep" / "er" / "f").read_text("utf-8"), "2")
         self.assertEqual(self.names(), ["deep", "old.json"])
 
+    def test_a_link_stays_one_and_what_it_points_to_is_written(self) -> None:
+        (self.directory / "kept").mkdir()
+        link = self.directory / "link.json"
+        for target in (self.directory / "kept" / "old.json", Path("kept", "new", "later.json")):
+            with self.subTest(target):
+                link.unlink(missing_ok=True)
+                link.symlink_to(target)
+                for text in ("1", "2"):
+                    results.write_files({link: text})
+                    self.assertTrue(link.is_symlink())
+                    self.assertEqual((self.directory / target).read_text("utf-8"), text)
+                self.assertEqual(self.names(), ["kept", "link.json"])
+
+    def test_a_failure_leaves_the_file_that_a_link_points_to(self) -> None:
+        self.old.write_text("old", "utf-8")
+        self.new.symlink_to(self.old)
+        with mock.patch.object(os, "replace", side_effect=OSError(28, "No space left")), \
+                self.assertRaises(RunError):
+            results.write_files({self.new: "1"})
+        self.assertTrue(self.new.is_symlink())
+        self.assertEqual(self.old.read_text("utf-8"), "old")
+        self.assertEqual(self.names(), ["new.html", "old.json"])
+
     def test_a_failure_leaves_the_old_file_and_nothing_else(self) -> None:
         self.old.write_text("old", "utf-8")
         for failing in ("fsync", "replace"):
@@ -222,6 +245,20 @@ class Writing(unittest.TestCase):
                          f"{below}: cannot be written: {self.old} is not a directory")
         self.assertEqual(self.refusal(self.new, self.directory / "." / "new.html"),
                          f"{self.new}: two results cannot be written to the same file")
+
+    def test_a_link_is_judged_by_what_it_points_to(self) -> None:
+        self.old.write_text("old", "utf-8")
+        self.new.symlink_to(self.old)
+        self.assertEqual(self.refusal(self.new, self.old),
+                         f"{self.new}: two results cannot be written to the same file")
+        self.new.unlink()
+        self.new.symlink_to(self.old / "f.json")
+        self.assertEqual(self.refusal(self.new), f"{self.new}: cannot be written: {self.old} is"
+                         " not a directory")
+        self.new.unlink()
+        self.new.symlink_to(self.new)
+        self.assertEqual(self.refusal(self.new), f"{self.new}: cannot be written: it is a link that"
+                         " leads back to itself")
 
     def test_a_forbidden_directory_is_told_beforehand(self) -> None:
         self.directory.chmod(0o555)

@@ -189,13 +189,13 @@ def portraits(document: Document) -> str:
 
 
 def draw_portrait(axes: Axes, one: Record) -> None:
-    """Draw a heap, time across and addresses down."""
+    """Draw a heap, time across and addresses down; a single sample lasts an operation."""
     rows = [list(row) for row in pixels(one)]
     operations, total_kib = one["series"]["operation"], total_bytes(one["heap_kib"]) / 1024
     axes.imshow(rows, cmap=ListedColormap([state.colour for state in STATES]), vmin=0,
                 vmax=len(STATES) - 1, aspect="auto", interpolation="nearest",
                 interpolation_stage="rgba",
-                extent=(operations[0], operations[-1], total_kib, 0))
+                extent=(operations[0], max(operations[-1], operations[0] + 1), total_kib, 0))
     axes.grid(visible=False)
 
 

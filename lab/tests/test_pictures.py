@@ -7,6 +7,7 @@ import colorsys
 import io
 import itertools
 import unittest
+import warnings
 from typing import Callable, Optional
 from unittest import mock
 from xml.etree import ElementTree
@@ -30,6 +31,14 @@ def _unsampled() -> Document:
     return made
 
 
+def _sampled_once() -> Document:
+    made = document()
+    for one in made["records"]:
+        one |= {"series": {name: values[:1] for name, values in one["series"].items()},
+                "portrait": ["1m", "1r", "1w", "1h"]}
+    return made
+
+
 class Files(unittest.TestCase):
 
     def test_they_are_svg_and_the_same_every_time(self) -> None:
@@ -43,6 +52,14 @@ class Files(unittest.TestCase):
 
     def test_without_samples_there_are_none_over_time(self) -> None:
         self.assertEqual(list(pictures.all_of(_unsampled())), ["cost", "tradeoff"])
+
+    def test_a_single_sample_is_drawn_without_a_warning(self) -> None:
+        made = _sampled_once()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertEqual(tuple(pictures.all_of(made)), outputs.PICTURES)
+            for draw in (overtime.memory, overtime.portraits):
+                self.assertTrue(draw(made, "one"))
 
     def test_what_was_never_counted_is_drawn_as_nothing(self) -> None:
         made = changed(document(), "bitmap", cost=_NOTHING, tightness=None)

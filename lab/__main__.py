@@ -52,7 +52,7 @@ def _compare_parser() -> argparse.ArgumentParser:
                         " '<!-- figures -->' and '<!-- end of figures -->'")
     parser.add_argument("--pictures", type=Path, metavar="DIR",
                         help="write the pictures that documents show into this directory as well:"
-                        " cost, tradeoff, holes and portraits, as SVG")
+                        " cost, tradeoff, holes and portraits, as SVG; not with --samples 0")
     parser.add_argument("--baseline", type=Path, metavar="FILE",
                         help="earlier results (--json): say what changed since; the exit status is"
                         " 1 if a figure got worse")
@@ -82,6 +82,9 @@ def compare(argv: Sequence[str]) -> int:
     options = _compare_parser().parse_args(argv)
     if options.tolerance is not None and not options.baseline:
         raise InputError("--tolerance goes with --baseline")
+    if options.pictures and not options.samples:
+        raise InputError("--pictures: not with --samples 0: two of them, holes and portraits, show"
+                         " what was sampled over time")
     from lab import compare as command  # needs rich, which --help does not
     request = command.check(
         strategies=options.strategies, peers=options.peers, traces=options.traces,

@@ -184,6 +184,11 @@ class BadInput(unittest.TestCase):
                                       "old.json"), "heaplab: error: old.json: cannot be written:"
                          " this comparison reads it\n")
 
+    def test_pictures_over_time_are_not_drawn_without_samples(self) -> None:
+        self.assertEqual(self.refusal("--samples", "0", "--pictures", "."),
+                         "heaplab: error: --pictures: not with --samples 0: two of them, holes and"
+                         " portraits, show what was sampled over time\n")
+
     def test_a_tolerance_goes_with_a_baseline(self) -> None:
         self.assertEqual(self.refusal("--tolerance", "0.1"),
                          "heaplab: error: --tolerance goes with --baseline\n")

@@ -341,9 +341,9 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
                           {str(job): seconds for job, seconds
                            in measurement.plan.durations.items()},
                           time.monotonic() - started))
-    outputs.write(document)
+    *others, last = map(str, outputs.write(document))
     table.show(document, sys.stdout)
-    say(f"{outputs.json} and {outputs.html} written, {duration(time.monotonic() - started)} in all")
+    say(f"{', '.join(others)} and {last} written, {duration(time.monotonic() - started)} in all")
     if not (gate and old):
         return 0
     comparison = baseline.Comparison(old, baseline.summary(document), gate.tolerance)

@@ -52,8 +52,8 @@ class Outputs:
             if path.resolve() in {one.resolve() for one in inputs}:
                 raise InputError(f"{path}: cannot be written: this comparison reads it")
 
-    def write(self, document: Document) -> None:
-        """Write all of them, or none."""
+    def write(self, document: Document) -> Sequence[Path]:
+        """Write all of them, or none; returns what was written."""
         from lab import markdown, pictures, report
         files = {self.json: results.to_json(document) + "\n", self.html: report.page(document)}
         if self.csv:
@@ -64,6 +64,7 @@ class Outputs:
             files |= {self.pictures / f"{name}.svg": svg
                       for name, svg in pictures.all_of(document).items()}
         results.write_files(files)
+        return list(files)
 
 
 def to_csv(document: Document) -> str:

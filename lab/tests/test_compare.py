@@ -22,10 +22,11 @@ from unittest import mock
 from lab import ROOT, __main__ as command, build, cachegrind, compare, process, replay, results
 from lab.compare import Measurement, Request
 from lab.errors import LabError, RunError
+from lab.outputs import Outputs
 from lab.schedule import Plan, carry_out
-from lab.tests.support import (TRACE_TEXT, children_of, end, eventually, fake_qemu, is_alive,
-                               path_with, programs_missing, raw_record, schema_complaints,
-                               script, temporary_directory, trace)
+from lab.tests.support import (TRACE_TEXT, children_of, document, empty_directory, end, eventually,
+                               fake_qemu, is_alive, path_with, programs_missing, raw_record,
+                               schema_complaints, script, temporary_directory, trace)
 
 STRATEGIES = ["bitmap", "next-fit", "best-fit"]
 PEERS = ["dlmalloc", "emmalloc"]
@@ -374,6 +375,30 @@ class Jobs(unittest.TestCase):
         self.kernel("echo 'result: {'; exit 33")
         self.assertIn("bitmap on tiny, counting: the result is not JSON:",
                       self.failure().message)
+
+
+class LastWord(unittest.TestCase):
+    """What is said at the end, with a stand-in for all that is built and measured."""
+
+    def test_every_file_that_was_written_is_named(self) -> None:
+        self.enterContext(empty_directory())
+        made = document(strategies=("bitmap",), traces=("tiny",))
+        build_ = mock.Mock(**{"provenance.return_value": made["build"]["bitmap"]})
+        measured = mock.Mock(plan=mock.Mock(total=1, durations={}),
+                             **{"records.return_value": made["records"]})
+        err = io.StringIO()
+        with mock.patch.object(compare, "_built", return_value={("off", "none"): build_}), \
+                mock.patch.object(compare, "Measurement", return_value=measured), \
+                mock.patch.multiple(compare, carry_out=mock.Mock(), Board=mock.MagicMock()), \
+                mock.patch.object(process, "wait_for"), \
+                contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
+            compare.run(Request(["bitmap"], [trace()]), Outputs(
+                Path("a.json"), Path("a.html"), Path("a.csv"), Path("a.md"), Path("drawn")))
+        written = sorted(map(str, Path().rglob("*.*")))
+        last = err.getvalue().splitlines()[-1]
+        self.assertRegex(last, r"\Aheaplab: a\.json, a\.html, .* and \S+ written, \d+ s in all\Z")
+        self.assertEqual(sorted(re.findall(r"[\w/]+\.\w+", last)), written)
+        self.assertEqual(len(written), 8)
 
 
 class Building(unittest.TestCase):

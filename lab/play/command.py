@@ -126,12 +126,16 @@ class Filming:
         return 192 + (2 * self._request.heap_kib * 1040 + tables_bytes >> 20)
 
 
-def check(subject: str, out: Path) -> None:
-    """Raise InputError unless the subject is there, is valid, and is not written over."""
+def check(request: Request, out: Path) -> None:
+    """Raise InputError unless the subject is there, is valid, can be cut as asked for, and is not
+    written over."""
     results.check_writable([out])
-    path = trace.find(subject)
-    if not path.exists() and workload.is_name(subject):
+    if request.is_workload:
+        if request.operations_limit and workload.fills(request.subject):
+            raise InputError(f"--operations: not with {request.subject}: it fills the heap, and"
+                             " ends at its first failure")
         return
+    path = trace.find(request.subject)
     trace.read(path)
     if path.resolve() == out.resolve():
         raise InputError(f"{out}: cannot be written: this film is of it")
@@ -161,7 +165,8 @@ def run(request: Request, out: Path) -> int:
     _conclude(filming.reels, say)
     say(f"{out} written, {len(made):,} bytes, {duration(time.monotonic() - started)} in all")
     if len(made) > LARGE_BYTES:
-        say("that is large: fewer strategies or --operations make it smaller")
+        less = "fewer strategies" if of.fills else "fewer strategies or --operations"
+        say(f"that is large: {less} make it smaller")
     return 0
 
 

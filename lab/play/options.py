@@ -24,7 +24,8 @@ def _parser() -> argparse.ArgumentParser:
     add_dials(parser, "each is a heap of its own")
     add_heap_kib(parser)
     parser.add_argument("--operations", type=count, metavar="N",
-                        help="only the first N operations; of a workload, N after its build-up")
+                        help="only the first N operations; of a workload, N after its build-up; not"
+                        " of one that fills the heap")
     parser.add_argument("--seed", type=seed, default=1, metavar="N",
                         help="of a synthetic workload (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE",
@@ -45,5 +46,5 @@ def play(argv: Sequence[str]) -> int:
         seed=options.seed, operations_limit=options.operations,
         workers=options.jobs, hardening=heaps.chosen_levels(options.hardening),
         locking=heaps.chosen_lockings(options.locking))
-    command.check(options.trace, options.out)
+    command.check(request, options.out)
     return command.run(request, options.out)

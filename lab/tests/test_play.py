@@ -92,6 +92,12 @@ class BadInput(unittest.TestCase):
                 self.refusal("good.rep", "--strategies", "bitmap", "--out", given),
                 f"heaplab: error: {given}: {words}\n")
 
+    def test_a_fill_cannot_be_cut(self) -> None:
+        self.assertEqual(
+            self.refusal("fill-small", "--strategies", "bitmap", "--operations", "10"),
+            "heaplab: error: --operations: not with fill-small: it fills the heap, and ends at its"
+            " first failure\n")
+
     def test_numbers_out_of_range_are_told(self) -> None:
         for option, value in (("--heap-kib", "63"), ("--operations", "0"), ("--seed", "x"),
                               ("--jobs", "0")):

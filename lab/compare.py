@@ -226,9 +226,9 @@ def check(*, strategies: Optional[str], peers: bool, traces: Optional[Sequence[s
     in a quick comparison all traces.
     Raises InputError for the first thing that is wrong.
     """
-    if accel == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        raise InputError("--accel kvm: /dev/kvm cannot be opened; leave the option away to count"
-                         " instructions without it, or take host for cycles")
+    if accel == "kvm" and (why := qemu.why_no_kvm()):
+        raise InputError(f"--accel kvm: there is no usable KVM here ({why}); leave the option away"
+                         " to count instructions, or take host for cycles")
     if accel == "host" and process.emulates_32_bit():
         raise InputError("--accel host: it takes a system that starts 32-bit programs itself, and"
                          " here an emulator does; leave the option away to count instructions")

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
+import os
 import shutil
 import signal
 import sys
@@ -32,6 +34,8 @@ EXIT_BY_STATUS = {STATUS_DONE: 0, STATUS_ERROR: 1, STATUS_PANIC: 2}
 EXIT_OTHERWISE = 3
 
 TIME_LIMIT_SECONDS = 60.0
+_KVM_CREATE_VM = 0xAE01
+"""linux/kvm.h: _IO(KVMIO, 0x01)."""
 MEMORY_MIB = 256
 
 
@@ -136,6 +140,16 @@ class Machine:
         shutil.copyfile(firmware.variables, variables)
         return ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={firmware.code}",
                 "-drive", f"if=pflash,unit=1,format=raw,file={_escaped(variables)}"]
+
+
+def why_no_kvm(device: Path = Path("/dev/kvm")) -> str:
+    """Why no machine can be had from KVM, in words; empty if one can."""
+    try:
+        with open(device, "rb+", buffering=0) as kvm:
+            os.close(fcntl.ioctl(kvm, _KVM_CREATE_VM, 0))
+    except OSError as error:
+        return f"{device}: {error.strerror}"
+    return ""
 
 
 def _escaped(path: Path) -> str:

@@ -62,6 +62,8 @@ def run(*, heap: str, traces: Optional[Sequence[str]], heap_kib: int, hardening:
     """Build the kernel and its image, and boot it; ends when the shell does."""
     if not sys.stdin.isatty():
         raise InputError("run talks with a person: its standard input must be a terminal")
+    if accel == "kvm" and (why := qemu.why_no_kvm()):
+        raise InputError(f"--accel kvm: there is no usable KVM here ({why}); leave the option away")
     known = build.strategies()
     if heap not in known:
         raise InputError(f"there is no strategy '{heap}'; there are: {', '.join(known)}")

@@ -170,11 +170,11 @@ class BadInput(unittest.TestCase):
                          "heaplab: error: good.rep: cannot be written: this comparison reads it\n")
 
     def test_a_machine_without_kvm_is_told(self) -> None:
-        with mock.patch.object(os, "access", return_value=False):
+        with mock.patch.object(compare.qemu, "why_no_kvm", lambda: "/dev/kvm: No such device"):
             self.assertEqual(self.refusal("--accel", "kvm"),
-                             "heaplab: error: --accel kvm: /dev/kvm cannot be opened; leave the"
-                             " option away to count instructions without it, or take host for"
-                             " cycles\n")
+                             "heaplab: error: --accel kvm: there is no usable KVM here (/dev/kvm:"
+                             " No such device); leave the option away to count instructions, or"
+                             " take host for cycles\n")
 
     def test_a_bad_baseline_is_told(self) -> None:
         self.assertEqual(self.refusal("--traces", "good.rep", "--baseline", "none.json"),

@@ -13,9 +13,33 @@ from unittest import mock
 from lab import ROOT, qemu
 from lab.errors import InputError
 from lab.tests.support import (end, eventually, fake_qemu, is_alive, path_with, script,
-                               temporary_directory)
+                               temporary_directory, without_root)
 
 LAB_QEMU = (sys.executable, "-m", "lab.qemu")
+
+
+class Kvm(unittest.TestCase):
+
+    def test_what_is_no_kvm_is_told(self) -> None:
+        with temporary_directory() as directory:
+            device = directory / "kvm"
+            self.assertEqual(qemu.why_no_kvm(device), f"{device}: No such file or directory")
+            device.touch()
+            self.assertEqual(qemu.why_no_kvm(device),
+                             f"{device}: Inappropriate ioctl for device")
+            device.chmod(0)
+            with without_root():
+                self.assertEqual(qemu.why_no_kvm(device), f"{device}: Permission denied")
+
+    def test_a_kvm_that_makes_a_machine_is_usable(self) -> None:
+        machine, other = os.pipe()
+        self.addCleanup(os.close, other)
+        with temporary_directory() as directory, \
+                mock.patch.object(qemu.fcntl, "ioctl", return_value=machine):
+            (directory / "kvm").touch()
+            self.assertEqual(qemu.why_no_kvm(directory / "kvm"), "")
+        with self.assertRaises(OSError):
+            os.close(machine)
 
 
 class Driver(unittest.TestCase):

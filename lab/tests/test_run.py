@@ -11,6 +11,7 @@ import unittest
 from unittest import mock
 
 from lab import ROOT, run
+from lab.errors import InputError
 
 LIMIT_SECONDS = 300
 
@@ -59,6 +60,15 @@ class Refusals(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertEqual(done.stderr, "heaplab: error: run talks with a person: its standard input"
                                       " must be a terminal\n")
+
+    def test_without_kvm_nothing_is_built_or_booted(self) -> None:
+        with mock.patch.object(sys, "stdin", mock.Mock(**{"isatty.return_value": True})), \
+                mock.patch.object(run.qemu, "why_no_kvm", lambda: "/dev/kvm: No such device"), \
+                mock.patch.object(run.build, "Build", side_effect=AssertionError), \
+                self.assertRaises(InputError) as caught:
+            run.main(["--accel", "kvm"])
+        self.assertEqual(caught.exception.message, "--accel kvm: there is no usable KVM here"
+                         " (/dev/kvm: No such device); leave the option away")
 
 
 class Displays(unittest.TestCase):

@@ -55,7 +55,7 @@ def _compare_parser() -> argparse.ArgumentParser:
                         " cost, tradeoff, holes and portraits, as SVG; not with --samples 0")
     parser.add_argument("--baseline", type=Path, metavar="FILE",
                         help="earlier results (--json): say what changed since; the exit status is"
-                        " 1 if a figure got worse")
+                        " 1 if a figure got worse; not with --accel kvm or host")
     parser.add_argument("--tolerance", type=_share, metavar="SHARE",
                         help="by which share of what it was a figure may be worse, such as 0.01"
                         " (default: 0; counts are exact)")

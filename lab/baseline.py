@@ -2,8 +2,8 @@
 """What changed since an earlier comparison, and whether anything got worse.
 
 Counts are exact, so whatever differs is a change of the programs and not of the weather: any
-figure that got worse can fail a check. A tolerance is for what is given up on purpose, and for
-cycles, which do differ from run to run.
+figure that got worse can fail a check. A tolerance is for what is given up on purpose. Cycles
+differ from run to run, and are held against nothing.
 """
 
 from __future__ import annotations
@@ -126,6 +126,13 @@ def read(path: Path) -> Summary:
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise InputError(f"{path}: the baseline is damaged: {type(error).__name__}:"
                          f" {error}") from None
+
+
+def check_unit(unit: str, accel: str) -> None:
+    """Raise InputError unless costs in `unit` are exact; `accel` is the option they come from."""
+    if unit != "instructions":
+        raise InputError(f"--baseline: not with --accel {accel}: its {unit} differ from run to run,"
+                         " and only exact counts can be held against earlier ones")
 
 
 def check(path: Path, old: Summary, settings: Mapping[str, Any],

@@ -308,8 +308,12 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
 
     Returns 1 if something is worse than the gate allows.
     """
+    if gate:
+        baseline.check_unit(request.unit, request.accel)
     outputs.check([*(one.path for one in request.traces), *([gate.path] if gate else [])])
     old = baseline.read(gate.path) if gate else None
+    if gate and old:
+        _check_likeness(gate, old, request)
     console = Console(stderr=True)
     started = time.monotonic()
 
@@ -324,8 +328,7 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
         program=builds[request.heaps[0].build].program(f"host-{request.strategies[0]}"),
         directory=directory)])
     if gate and old:
-        baseline.check(gate.path, old, _settings(request),
-                       {one.name: one.sha256 for one in request.traces})
+        _check_likeness(gate, old, request)
     measurement = Measurement(request, builds, directory)
     say(f"{len(request.heaps)} heaps on {_number_of(request)}, {request.heap_kib}"
         f" KiB: {measurement.plan.total} jobs on {request.workers} cores")
@@ -349,6 +352,12 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
     comparison = baseline.Comparison(old, baseline.summary(document), gate.tolerance)
     comparison.show(gate.path, sys.stdout)
     return 1 if comparison.worse else 0
+
+
+def _check_likeness(gate: Gate, old: baseline.Summary, request: Request) -> None:
+    """Raise InputError unless what is requested, so far as it is made, is like the old."""
+    baseline.check(gate.path, old, _settings(request),
+                   {one.name: one.sha256 for one in request.traces})
 
 
 def _number_of(request: Request) -> str:

@@ -185,6 +185,23 @@ class BadInput(unittest.TestCase):
                                       "old.json"), "heaplab: error: old.json: cannot be written:"
                          " this comparison reads it\n")
 
+    def test_only_exact_counts_are_held_against_a_baseline(self) -> None:
+        with mock.patch.object(compare.qemu, "why_no_kvm", lambda: ""):
+            for accel in ("host", "kvm"):
+                self.assertEqual(
+                    self.refusal("--traces", "good.rep", "--accel", accel, "--baseline",
+                                 "old.json"),
+                    f"heaplab: error: --baseline: not with --accel {accel}: its cycles differ from"
+                    " run to run, and only exact counts can be held against earlier ones\n")
+
+    def test_a_baseline_of_cycles_is_refused(self) -> None:
+        made = document()
+        made["settings"]["unit"] = "cycles"
+        (self.directory / "old.json").write_text(results.to_json(made), "utf-8")
+        self.assertEqual(self.refusal("--traces", "good.rep", "--baseline", "old.json"),
+                         "heaplab: error: old.json: the baseline's unit is cycles, this"
+                         " comparison's is instructions\n")
+
     def test_pictures_over_time_are_not_drawn_without_samples(self) -> None:
         self.assertEqual(self.refusal("--samples", "0", "--pictures", "."),
                          "heaplab: error: --pictures: not with --samples 0: two of them, holes and"

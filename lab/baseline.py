@@ -66,8 +66,12 @@ def _tightness(one: Record) -> Value:
     return Fraction(one["peak_requested_bytes"], total)
 
 
-def _whole(name: str, value: Callable[[Record], int]) -> Figure:
-    return Figure(name, lambda one: Fraction(value(one)))
+def _whole(name: str, value: Callable[[Record], Optional[int]]) -> Figure:
+    def fraction(one: Record) -> Value:
+        whole = value(one)
+        return None if whole is None else Fraction(whole)
+
+    return Figure(name, fraction)
 
 
 FIGURES = (

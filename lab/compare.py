@@ -27,7 +27,7 @@ from lab.heaps import Heap
 from lab.outputs import Outputs
 from lab.progress import Board, duration
 from lab.reply import Answer
-from lab.schedule import COUNT, SIMULATION, SMALLEST, Job, Plan, carry_out
+from lab.schedule import COUNT, FOOTPRINT, SIMULATION, SMALLEST, Job, Plan, carry_out
 from lab.trace import Trace
 
 QUICK_OPERATIONS = 10_000
@@ -36,6 +36,9 @@ QUICK_OPERATIONS = 10_000
 HOST_RUNS = 9
 """How often the host's processor replays; what else it has to do only ever adds to a run. It has to
 do so for seconds on end, so the runs of one heap lie as far apart as those of all others take."""
+
+SHORTEST = "fixed-kernel-1"
+"""A workload that a kernel replays in no time, for what it says of itself."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class Request:
     def unit(self) -> str:
         return "instructions" if self.accel == "tcg" else "cycles"
 
+    @property
+    def times_processes(self) -> bool:
+        """Whether the heaps run in Linux processes, and not in kernels."""
+        return self.accel == "host"
+
     def stall_limit(self, operations: int) -> float:
         """How long a boot may come no further: costs grow with the heap, steps with the trace."""
         return self.stall_seconds or replay.stall_limit(self.heap_kib, operations)
@@ -100,10 +108,12 @@ class Measurement:
         self._traces = {one.name: one for one in request.traces}
         self._files = _unpack(request.traces, scratch)
         self._heaps = {heap.name: heap for heap in request.heaps}
-        self.plan = Plan(Job(kind, heap, one.name, request.operations(one), run)
-                         for heap in self._heaps for one in request.traces
-                         for kind in self._kinds(one)
-                         for run in range(1, 1 + self._runs(kind)))
+        self.plan = Plan([*(Job(kind, heap, one.name, request.operations(one), run)
+                            for heap in self._heaps for one in request.traces
+                            for kind in self._kinds(one)
+                            for run in range(1, 1 + self._runs(kind))),
+                          *(Job(FOOTPRINT, heap, SHORTEST, 1)
+                            for heap in self._heaps if request.times_processes)])
         self._scratch = scratch
         self._answers: dict[tuple[str, str, str], Any] = {}
 
@@ -112,12 +122,12 @@ class Measurement:
                 *([SIMULATION] if self._request.simulate else [])]
 
     def _runs(self, kind: str) -> int:
-        return HOST_RUNS if self._request.accel == "host" and kind == COUNT else 1
+        return HOST_RUNS if self._request.times_processes and kind == COUNT else 1
 
     async def perform(self, job: Job) -> None:
         """Carry out one job and keep its answer; of several runs, that of the cheapest."""
         answer = await {COUNT: self._count, SMALLEST: self._search,
-                        SIMULATION: self._simulate}[job.kind](job)
+                        SIMULATION: self._simulate, FOOTPRINT: self._ask}[job.kind](job)
         key = job.kind, job.strategy, job.trace
         if key in self._answers:
             answer = min(self._answers[key], answer, key=lambda run: int(run["cost"]["total"]))
@@ -125,13 +135,16 @@ class Measurement:
 
     async def _count(self, job: Job) -> Any:
         one, heap = self._traces[job.trace], self._heaps[job.strategy]
-        raw = await (self._time if self._request.accel == "host" else self._boot)(job, one, heap)
-        due = {"strategy": heap.strategy, "hardening": heap.hardening,
-               "locking": heap.locking, "heap_kib": self._request.heap_kib,
-               "unit": self._request.unit}
+        raw = await (self._time if self._request.times_processes else self._boot)(job, one, heap)
+        due = self._due(heap, self._request.unit)
         replay.check_count(str(job), raw, due if one.fills else
                            due | {"operations": job.operations}, one.fills)
         return raw
+
+    def _due(self, heap: Heap, unit: str) -> dict[str, Any]:
+        """What a record of a heap must say of itself."""
+        return {"strategy": heap.strategy, "hardening": heap.hardening, "locking": heap.locking,
+                "heap_kib": self._request.heap_kib, "unit": unit}
 
     async def _boot(self, job: Job, one: Trace, heap: Heap) -> Any:
         words = replay.count_words(one, self._request.unit, self._request.operations_limit,
@@ -144,6 +157,23 @@ class Measurement:
             memory_mib=replay.memory_mib(self._request.heap_kib, one))
         clock = process.Clock(None, self._request.stall_limit(job.operations))
         return await replay.boot(job, machine, clock, self._listener(job, clock))
+
+    async def _ask(self, job: Job) -> Any:
+        """The footprint of a heap in its kernel.
+
+        A process has neither its code nor its stack and, where locks are not the kernel's, other
+        records. How deep the stack gets, only a whole replay in the kernel could tell.
+        """
+        heap = self._heaps[job.strategy]
+        machine = qemu.Machine(
+            kernel=self._programs[heap.build].program(f"los-{heap.strategy}.elf"),
+            append=f"run=replay unit=instructions samples=0 workload={job.trace}"
+            f" operations={job.operations}", count=True,
+            memory_mib=qemu.MEMORY_MIB + self._request.heap_kib // 1024)
+        clock = process.Clock(None, self._request.stall_limit(job.operations))
+        raw = await replay.boot(job, machine, clock, self._listener(job, clock))
+        replay.check_count(str(job), raw, self._due(heap, "instructions"), fills=False)
+        return raw["footprint"] | {"stack_bytes": None}
 
     async def _time(self, job: Job, one: Trace, heap: Heap) -> Any:
         return await self._process(job, heap, timed_program(heap), "the process",
@@ -196,9 +226,11 @@ class Measurement:
             peak = trace.peak_requested_bytes(one, self._request.operations(one))
             limit = self._request.operations_limit
             for heap in self._heaps:
+                count = self._answers[COUNT, heap, one.name]
+                if self._request.times_processes:
+                    count = count | {"footprint": self._answers[FOOTPRINT, heap, SHORTEST]}
                 record = replay.record_of(
-                    self._answers[COUNT, heap, one.name],
-                    self._answers.get((SMALLEST, heap, one.name)), one, peak, limit)
+                    count, self._answers.get((SMALLEST, heap, one.name)), one, peak, limit)
                 simulated = self._answers.get((SIMULATION, heap, one.name))
                 records.append(record | ({"simulated": simulated} if simulated else {}))
         return records
@@ -298,7 +330,7 @@ def _built(request: Request, say: Callable[[str], None]) -> dict[tuple[str, str]
         names = [name for heap in request.heaps if heap.build == key
                  for name in (f"los-{heap.strategy}.elf", f"host-{heap.strategy}",
                               *([timed_program(heap)]
-                                if request.accel == "host" or request.simulate else []))]
+                                if request.times_processes or request.simulate else []))]
         build.prepare(names, say)
     return builds
 

@@ -16,6 +16,7 @@ from typing import Awaitable, Callable, Iterable, Optional, Protocol, Sequence
 COUNT = "counting"
 SMALLEST = "smallest heap"
 SIMULATION = "simulating"
+FOOTPRINT = "footprint"
 
 _START_SECONDS = 0.4
 _GUESSED_PACE = 2e-5

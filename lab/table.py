@@ -181,6 +181,11 @@ def _total_cost(records: Sequence[Record], kind: str) -> dict[str, Value]:
     return {"mean": total / operations if operations else None, **worst}
 
 
+def _most(values: Iterable[Value]) -> Value:
+    """The greatest of those that were measured."""
+    return max((value for value in values if value is not None), default=None)
+
+
 def totals(document: Document) -> list[Row]:
     """A row for each heap over all traces: mean of all operations, worst of the extremes.
 
@@ -199,7 +204,7 @@ def totals(document: Document) -> list[Row]:
             **{kind: _total_cost(records, kind) for kind in COSTS},
             "tightness": None if None in tight else sum(tight) / len(tight),
             "failures": sum(one["failures"] for one in records),
-            "footprint": {name: max(one["footprint"][name] for one in records)
+            "footprint": {name: _most(one["footprint"][name] for one in records)
                           for name in FOOTPRINT_FIELDS},
             "init_cost": max(one["init_cost"] for one in records),
         })
@@ -325,10 +330,15 @@ def _added_table(document: Document, overall: Sequence[Row], dial: str, own: Col
                   [{**row, "least": least[rest(row)]} for row in overall if row[dial] != first])
 
 
-def _footprint_columns(document: Document) -> Sequence[Column]:
-    """Without those that a Linux process cannot tell: its code and stack are not the kernel's."""
-    unknown = (".text", "stack") if document["host"]["accel"] == "host" else ()
-    return [column for column in FOOTPRINT_COLUMNS if column.title not in unknown]
+def _footprint_table(document: Document, overall: Sequence[Row], own: Sequence[Column]) -> Table:
+    """What each heap takes besides blocks; without what nowhere was measured."""
+    columns = [column for column in FOOTPRINT_COLUMNS
+               if any(column.value(row) is not None for row in overall)]
+    notes = {"side array": "side array: bytes of its region that the empty heap keeps",
+             "stack": "deepest stack of any operation",
+             "kinitHeap": f"cost of kinitHeap in {document['settings']['unit']}"}
+    return filled("footprint", "; ".join(notes[column.title] for column in columns
+                                         if column.title in notes), (*columns, *own), overall)
 
 
 def tables(document: Document) -> list[Table]:
@@ -349,12 +359,8 @@ def tables(document: Document) -> list[Table]:
     made += _simulated_tables(document)
     dials = (("hardening", [heaps.OFF], HARDENING_COLUMN),
              ("locking", [heaps.NONE], LOCKING_COLUMN))
-    made.append(filled(
-        "footprint", "side array: bytes of its region that the empty heap keeps; deepest stack of"
-        f" any operation; cost of kinitHeap in {document['settings']['unit']}",
-        (*_footprint_columns(document),
-         *(own for dial, nothing, own in dials if document["settings"][dial] != nothing)),
-        overall))
+    made.append(_footprint_table(document, overall, [
+        own for dial, nothing, own in dials if document["settings"][dial] != nothing]))
     made += [_added_table(document, overall, dial, own) for dial, _, own in dials
              if len(document["settings"][dial]) > 1]
     return made

@@ -107,6 +107,11 @@ class Judgement(unittest.TestCase):
                          ["bitmap", "one", "kfree p50", "90", "-", "", ""])
         self.assertEqual(comparison.worse, [])
 
+    def test_what_was_not_measured_before_is_neither(self) -> None:
+        comparison = _compared(_set("footprint.stack_bytes", None))
+        self.assertEqual(self.cells(comparison), ["bitmap", "one", "stack", "64", "-", "", ""])
+        self.assertEqual(comparison.worse, [])
+
     def test_the_tolerance_is_a_share_that_may_be_reached(self) -> None:
         change = _set("cost.max", 187)
         self.assertEqual(len(_compared(change, "0.0999").worse), 1)

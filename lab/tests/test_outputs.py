@@ -23,6 +23,10 @@ def _documents() -> Iterator[results.Document]:
     odd = document(strategies=("bitmap",), traces=("one",))
     odd["records"] = [results.record(raw_record() | {"free": _NOTHING}, trace("one"), 0, 200, 9)]
     yield odd
+    timed = document()
+    for one in timed["records"]:
+        one["footprint"]["stack_bytes"] = None
+    yield timed
 
 
 class Csv(unittest.TestCase):

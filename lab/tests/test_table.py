@@ -163,11 +163,18 @@ class Hardening(unittest.TestCase):
 
 class OnTheHost(unittest.TestCase):
 
-    def test_what_a_linux_process_cannot_tell_is_left_out(self) -> None:
+    def test_what_was_not_measured_has_neither_column_nor_word(self) -> None:
         made = document()
-        made["host"]["accel"] = "host"
-        self.assertEqual(table.tables(made)[-1].columns,
-                         ["strategy", "side array", "control", "kinitHeap"])
+        whole = table.tables(made)[-1]
+        for one in made["records"]:
+            one["footprint"]["stack_bytes"] = None
+        timed = table.tables(made)[-1]
+        self.assertEqual((whole.columns, whole.note.split("; ")[1:]), (
+            ["strategy", "side array", "control", ".text", "stack", "kinitHeap"],
+            ["deepest stack of any operation", "cost of kinitHeap in instructions"]))
+        self.assertEqual((timed.columns, timed.note.split("; ")[1:]), (
+            ["strategy", "side array", "control", ".text", "kinitHeap"],
+            ["cost of kinitHeap in instructions"]))
 
 
 class Locking(unittest.TestCase):

@@ -186,7 +186,8 @@ class BadInput(unittest.TestCase):
                          " this comparison reads it\n")
 
     def test_only_exact_counts_are_held_against_a_baseline(self) -> None:
-        with mock.patch.object(compare.qemu, "why_no_kvm", lambda: ""):
+        with (mock.patch.object(compare.qemu, "why_no_kvm", lambda: ""),
+              mock.patch.object(compare.process, "emulates_32_bit", lambda: False)):
             for accel in ("host", "kvm"):
                 self.assertEqual(
                     self.refusal("--traces", "good.rep", "--accel", accel, "--baseline",

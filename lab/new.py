@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from lab import ROOT, results
+from lab import ROOT, build, fuzz, results
 from lab.errors import InputError, RunError
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -25,6 +25,10 @@ def _checked(name: str, source: Path) -> Path:
     taken = {path.stem.replace("_", "-") for path in (source / "mm").iterdir()}
     if name in taken:
         raise InputError(f"{name!r} is taken: mm/ has a file of that name")
+    if name in fuzz.PARSERS:
+        raise InputError(f"{name!r} is taken: 'heaplab fuzz {name}' is something else")
+    if name in build.peers():
+        raise InputError(f"{name!r} is taken: peers/ has an allocator of that name")
     return source / "mm" / f"{name}.c"
 
 

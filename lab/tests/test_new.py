@@ -7,7 +7,7 @@ import subprocess
 import unittest
 from unittest import mock
 
-from lab import build, new
+from lab import build, fuzz, new
 from lab.errors import InputError, RunError
 from lab.tests.support import copied_source, temporary_directory
 
@@ -34,6 +34,19 @@ class NewStrategy(unittest.TestCase):
         for name in ("bitmap", "next-fit", "byte-map", "heap", "heap-check"):
             with self.assertRaisesRegex(InputError, f"'{name}' is taken"):
                 new.create(name, self.source)
+
+    def test_a_name_of_another_fuzzer_or_a_peer_is_refused_and_nothing_is_written(self) -> None:
+        before = self.options.read_text()
+        for names, why in ((fuzz.PARSERS, "'heaplab fuzz {}' is something else"),
+                           (build.peers(), "peers/ has an allocator of that name")):
+            self.assertTrue(names)
+            for name in names:
+                with self.subTest(name), self.assertRaises(InputError) as caught:
+                    new.create(name, self.source)
+                self.assertEqual(caught.exception.message,
+                                 f"'{name}' is taken: {why.format(name)}")
+                self.assertFalse((self.source / "mm" / f"{name}.c").exists())
+        self.assertEqual(self.options.read_text(), before)
 
     def test_an_option_it_does_not_recognise_is_left_alone(self) -> None:
         self.options.write_text("option('strategies', type: 'string')\n")

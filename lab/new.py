@@ -33,12 +33,14 @@ def _checked(name: str, source: Path) -> Path:
 
 
 def _with_word(options: str, name: str) -> str:
-    """The text of meson_options.txt with one more strategy."""
-    changed, count = _WORDS.subn(rf"\g<1>\g<2>\n         '{name}',\g<3>", options)
-    if count != 1:
+    """The text of meson_options.txt with this among the strategies, once."""
+    found = _WORDS.findall(options)
+    if len(found) != 1:
         raise RunError("meson_options.txt: the option 'strategies' is not as it was; nothing was"
                        " written")
-    return changed
+    if f"'{name}'" in found[0][1]:  # its file was removed
+        return options
+    return _WORDS.sub(rf"\g<1>\g<2>\n         '{name}',\g<3>", options)
 
 
 def create(name: str, source: Path = ROOT) -> None:

@@ -48,6 +48,15 @@ class NewStrategy(unittest.TestCase):
                 self.assertFalse((self.source / "mm" / f"{name}.c").exists())
         self.assertEqual(self.options.read_text(), before)
 
+    def test_a_heap_whose_file_was_removed_is_made_again_and_listed_once(self) -> None:
+        new.create("my-heap", self.source)
+        listed = self.options.read_text()
+        self.assertEqual(listed.count("'my-heap'"), 1)
+        (self.source / "mm" / "my-heap.c").unlink()
+        new.create("my-heap", self.source)
+        self.assertEqual(self.options.read_text(), listed)
+        self.assertTrue((self.source / "mm" / "my-heap.c").is_file())
+
     def test_an_option_it_does_not_recognise_is_left_alone(self) -> None:
         self.options.write_text("option('strategies', type: 'string')\n")
         with self.assertRaisesRegex(RunError, "nothing was written"):

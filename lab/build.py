@@ -79,9 +79,16 @@ def _introspect(*arguments: str) -> Any:
 
 
 def strategies() -> list[str]:
-    """Every strategy the project knows, in the order of its option `strategies`."""
+    """Every strategy the project knows, in the order of its option `strategies`.
+
+    Raises RunError if the file of one is missing: no build could be configured.
+    """
     for option in _introspect(str(ROOT / "meson.build"), "--buildoptions"):
         if option["name"] == "strategies":
+            for name in option["choices"]:
+                if not (ROOT / "mm" / f"{name}.c").is_file():
+                    raise RunError(f"there is no mm/{name}.c, but meson_options.txt has {name}"
+                                   " among the strategies: write the one, or strike out the other")
             return list(option["choices"])
     raise RunError("the project has no build option 'strategies'")
 
@@ -116,8 +123,10 @@ def adopt_new_strategies(directory: Path) -> None:
     (option,) = (option for option in _introspect(str(directory), "--buildoptions")
                  if option["name"] == "strategies")
     if set(option["value"]) == set(option["choices"]) != set(strategies()):
-        subprocess.run([meson(), "setup", "--reconfigure", str(directory), str(ROOT),
-                        f"-Dstrategies={','.join(strategies())}"], check=True)
+        done = subprocess.run([meson(), "setup", "--reconfigure", str(directory), str(ROOT),
+                               f"-Dstrategies={','.join(strategies())}"], check=False)
+        if done.returncode:
+            raise RunError(f"{directory} could not be configured for the strategies added since")
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,21 @@ class NewStrategy(unittest.TestCase):
         self.assertEqual(self.options.read_text(), listed)
         self.assertTrue((self.source / "mm" / "my-heap.c").is_file())
 
+    def test_a_heap_that_is_listed_without_its_file_is_one_clear_line(self) -> None:
+        new.create("my-heap", self.source)
+        (self.source / "mm" / "my-heap.c").unlink()
+        due = "there is no mm/my-heap.c, but meson_options.txt has my-heap among the strategies:" \
+            " write the one, or strike out the other"
+        with mock.patch.object(build, "ROOT", self.source), \
+                self.assertRaises(RunError) as caught:
+            build.strategies()
+        self.assertEqual((caught.exception.message, caught.exception.log), (due, ()))
+        done = subprocess.run(
+            [build.meson(), "setup", self.source / "build", self.source, "--cross-file",
+             self.source / "cross" / "i686.ini"], check=False, capture_output=True, text=True)
+        self.assertIn("mm/meson.build:", done.stdout)
+        self.assertIn(f"ERROR: Problem encountered: {due}\n", done.stdout)
+
     def test_an_option_it_does_not_recognise_is_left_alone(self) -> None:
         self.options.write_text("option('strategies', type: 'string')\n")
         with self.assertRaisesRegex(RunError, "nothing was written"):

@@ -55,7 +55,7 @@ def create(name: str, source: Path = ROOT) -> None:
                                      keep_trailing_newline=True)
     text = environment.get_template("strategy.c").render(
         name=name, identifier=name.replace("-", "_"))
-    results.write_files({options: _with_word(options.read_text("utf-8"), name), path: text})
+    results.write_files({path: text, options: _with_word(options.read_text("utf-8"), name)})
 
 
 def next_steps(name: str) -> str:

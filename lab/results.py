@@ -234,17 +234,17 @@ def to_json(value: Any, indent: int = 0) -> str:
 def check_writable(paths: Sequence[Path]) -> None:
     """Raise InputError unless each of `paths` can be written, and no two are the same."""
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise InputError(f"{path}: cannot be written: it is a directory")
-        if path.exists() and not path.is_file():
+        if os.path.exists(path) and not path.is_file():
             raise InputError(f"{path}: cannot be written: it is a device or pipe, which a file would"
                              " replace")
         if _target(path).is_symlink():
             raise InputError(f"{path}: cannot be written: it is a link that leads back to itself")
         parent = _target(path).parent
-        while not parent.exists():
+        while not os.path.exists(parent):
             parent = parent.parent
-        if not parent.is_dir():
+        if not os.path.isdir(parent):
             raise InputError(f"{path}: cannot be written: {parent} is not a directory")
         if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
             raise InputError(f"{path}: cannot be written: no permission to write to {parent}")
@@ -265,13 +265,16 @@ def write_files(contents: Mapping[Path, str]) -> None:
     finished: list[tuple[Path, Path]] = []
     path = Path()
     try:
-        for path, text in ((_target(path), text) for path, text in contents.items()):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            finished.append((_written_beside(path, text), path))
+        for path, text in contents.items():
+            target = _target(path)
+            if not os.path.exists(target.parent):  # a file in its place is no directory: told below
+                target.parent.mkdir(parents=True, exist_ok=True)
+            finished.append((_written_beside(target, text), target))
         for temporary, path in finished:
             os.replace(temporary, path)
     except OSError as error:
-        raise RunError(f"{error.filename or path}: cannot be written: {error.strerror}") from error
+        # The error may name what lies beside the file, and is nobody's concern.
+        raise RunError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
         for temporary, _ in finished:
             temporary.unlink(missing_ok=True)

@@ -66,7 +66,10 @@ class Store:
         """Keep a program as it is now; returns its hash."""
         try:
             name = hashlib.sha256(path.read_bytes()).hexdigest()
-            kept = self.program(name)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from error
+        kept = self.program(name)
+        try:
             if not kept.exists():
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 beside = kept.with_name(f".{name}.tmp")
@@ -75,7 +78,7 @@ class Store:
                     shutil.copy2(path, beside)
                     beside.replace(kept)
         except OSError as error:
-            raise _unwritable(error, path) from error
+            raise _unwritable(error, kept) from error
         return name
 
     def program(self, name: str) -> Path:
@@ -154,5 +157,4 @@ def _write(path: Path, value: Any) -> None:
 
 
 def _unwritable(error: OSError, path: Path) -> RunError:
-    return RunError(f"{error.filename2 or error.filename or path}: cannot be written:"
-                    f" {error.strerror}")
+    return RunError(f"{path}: cannot be written: {error.strerror}")

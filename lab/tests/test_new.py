@@ -9,7 +9,7 @@ from unittest import mock
 
 from lab import build, fuzz, new
 from lab.errors import InputError, RunError
-from lab.tests.support import copied_source, temporary_directory
+from lab.tests.support import copied_source, temporary_directory, without_root
 
 
 def run_quietly(*command: object) -> None:
@@ -71,6 +71,18 @@ class NewStrategy(unittest.TestCase):
              self.source / "cross" / "i686.ini"], check=False, capture_output=True, text=True)
         self.assertIn("mm/meson.build:", done.stdout)
         self.assertIn(f"ERROR: Problem encountered: {due}\n", done.stdout)
+
+    def test_what_cannot_be_written_is_told_by_the_name_of_the_heap(self) -> None:
+        self.source.parent.chmod(0o755)
+        before = self.options.read_text()
+        for places in (("mm",), ("mm", "")):
+            for place in places:
+                (self.source / place).chmod(0o555)
+            with self.subTest(places), without_root(), self.assertRaises(RunError) as caught:
+                new.create("my-heap", self.source)
+            self.assertEqual(caught.exception.message, f"{self.source}/mm/my-heap.c: cannot be"
+                             " written: Permission denied")
+            self.assertEqual(self.options.read_text(), before)
 
     def test_an_option_it_does_not_recognise_is_left_alone(self) -> None:
         self.options.write_text("option('strategies', type: 'string')\n")

@@ -201,6 +201,17 @@ class Writing(unittest.TestCase):
             self.assertEqual(self.old.read_text("utf-8"), "old")
             self.assertEqual(self.names(), ["old.json"])
 
+    def test_a_failure_is_told_of_the_file_that_was_asked_for(self) -> None:
+        self.old.write_text("old", "utf-8")
+        self.directory.chmod(0o555)
+        below, under = self.directory / "deep" / "er" / "f", self.old / "g"
+        with without_root():
+            for path, why in ((self.new, "Permission denied"), (below, "Permission denied"),
+                              (under, "Not a directory")):
+                with self.subTest(path), self.assertRaises(RunError) as caught:
+                    results.write_files({path: "1"})
+                self.assertEqual(caught.exception.message, f"{path}: cannot be written: {why}")
+
     def test_no_file_takes_its_name_before_all_are_complete(self) -> None:
         self.old.write_text("old", "utf-8")
         with self.assertRaises(UnicodeEncodeError):
@@ -262,7 +273,11 @@ class Writing(unittest.TestCase):
 
     def test_a_forbidden_directory_is_told_beforehand(self) -> None:
         self.directory.chmod(0o555)
+        hidden = self.directory / "hidden"
+        hidden.mkdir(0o700)
         with without_root():
+            self.assertEqual(self.refusal(hidden / "a" / "f"), f"{hidden}/a/f: cannot be written:"
+                             f" no permission to write to {hidden}")
             self.assertEqual(self.refusal(self.new), f"{self.new}: cannot be written: no permission"
                              f" to write to {self.directory}")
 

@@ -20,6 +20,7 @@ from lab.options import (Parser as _Parser, add_dials as _add_dials, add_heap_ki
                          _add_time_limit, count as _count, samples as _samples, seed as _seed,
                          share as _share)
 from lab.outputs import DEFAULT_HTML, DEFAULT_JSON, Outputs
+from lab.results import made_directory
 
 
 def _compare_parser() -> argparse.ArgumentParser:
@@ -194,6 +195,7 @@ def fuzz(argv: Sequence[str]) -> int:
     options = _fuzz_parser().parse_args(argv)
     from lab import fuzz as command  # needs rich, which --help does not
     names = command.chosen(options.names, build.strategies())
+    made_directory(options.results)
     programs = build.Build(1024)
     programs.prepare([f"fuzz-{name}" for name in names],
                      lambda text: print(f"heaplab: {text}", file=sys.stderr))

@@ -19,6 +19,7 @@ from typing import Callable, Optional, Sequence
 
 from lab import ROOT, process
 from lab.errors import InputError, Interrupted, LabError
+from lab.results import made_directory
 
 CORPORA = tuple(ROOT / "tests" / "fuzz" / name for name in ("seeds", "regressions"))
 """Inputs to start from, and inputs that once went wrong: a directory for each kind of fuzzer."""
@@ -108,7 +109,7 @@ def _what_went_wrong(fuzzer: Fuzzer, answer: _Answer, outcome: process.Outcome,
 async def fuzz(fuzzer: Fuzzer, operations: int, seed: int, results: Path,
                on_progress: Callable[[float], None] = lambda fraction: None) -> Finding:
     """Run one fuzzer; what it leaves behind, inputs and a log, goes to `results`."""
-    results.mkdir(parents=True, exist_ok=True)
+    made_directory(results)
     clock = process.Clock(None, _STALL_SECONDS)
 
     def progress(fraction: float) -> None:

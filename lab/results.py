@@ -257,6 +257,25 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def made_directory(path: Path) -> Path:
+    """The directory `path`, made if need be.
+
+    Raises InputError unless files can be written there.
+    """
+    place = path.absolute()
+    while not os.path.exists(place):
+        place = place.parent
+    if not os.path.isdir(place):
+        raise InputError(f"{path}: cannot be made: {place} is not a directory")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made: {error.strerror}") from None
+    if not os.access(path, os.W_OK | os.X_OK, effective_ids=True):
+        raise InputError(f"{path}: no permission to write there")
+    return path
+
+
 def write_files(contents: Mapping[Path, str]) -> None:
     """Write all files or none: each takes its name only when all are complete on the disk.
 

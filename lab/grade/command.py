@@ -18,6 +18,7 @@ from lab.grade import checks, marks
 from lab.grade.checks import Check, Finding, Story
 from lab.grade.screen import Screen, first_story
 from lab.progress import Board, duration
+from lab.results import made_directory
 from lab.schedule import Job, Plan, carry_out
 from lab.table import WIDTH
 
@@ -128,8 +129,7 @@ def run(name: str, results: Path, full: bool, workers: int) -> int:
     def say(text: str) -> None:
         console.print(f"heaplab: {text}", markup=False, highlight=False, soft_wrap=True)
 
-    results = results / name
-    results.mkdir(parents=True, exist_ok=True)
+    results = made_directory(results / name)
     tried = checks.of(name)
     built, failure = _build(name, tried, say)
     findings = [failure] if failure else [

@@ -6,13 +6,14 @@ The fuzzers are stand-ins: shell scripts that say what a fuzzer would.
 
 import contextlib
 import io
+import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from lab import ROOT, __main__ as command, build, fuzz
 from lab.errors import InputError
-from lab.tests.support import script, temporary_directory
+from lab.tests.support import said, script, temporary_directory
 
 STRATEGIES = ["bitmap", "tlsf"]
 FINDS_NOTHING = """#!/bin/sh
@@ -55,6 +56,16 @@ class Chosen(unittest.TestCase):
                 self.assertEqual(command.main(["fuzz", *words]), 2)
             self.assertEqual(len(said.getvalue().splitlines()), 1)
             self.assertIn(words[0], said.getvalue())
+
+    def test_a_place_for_results_that_cannot_be_is_told_before_anything_is_built(self) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            for place, why in (
+                    (file.name, f"cannot be made: {file.name} is not a directory"),
+                    ("/proc/x", "cannot be made: No such file or directory")):
+                with mock.patch.object(build, "strategies", lambda: STRATEGIES), \
+                        mock.patch.object(build, "Build", side_effect=AssertionError):
+                    self.assertEqual(said("fuzz", "tlsf", "--results", place),
+                                     (2, "", f"heaplab: error: {place}: {why}\n"))
 
 
 class Runs(unittest.TestCase):

@@ -10,14 +10,16 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 from typing import Any, Optional
+from unittest import mock
 
-from lab import ROOT, new
+from lab import ROOT, build, new
 from lab.grade import checks, marks, screen
 from lab.grade.expectations import expected
-from lab.tests.support import copied_source, programs_missing, temporary_directory
+from lab.tests.support import copied_source, programs_missing, said, temporary_directory
 
 # The next block's header lies where the caller writes.
 OVERLAPS = ("(size + 2 * sizeof(struct block) - 1)", "(size + sizeof(struct block) - 1)")
@@ -96,6 +98,19 @@ class Students(unittest.TestCase):
         said = self.graded("no-c")
         self.assertRegex(said, r"compiles  WRONG  the compilers say:\n"
                          r"      mm/no-c\.c:\d+:\d+: error: expected .;. ")
+
+
+class BadInput(unittest.TestCase):
+
+    def test_a_place_for_results_that_cannot_be_is_told_before_anything_is_built(self) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            for place, why in (
+                    (file.name, f"cannot be made: {file.name} is not a directory"),
+                    ("/proc/x", "cannot be made: No such file or directory")):
+                with mock.patch.object(build, "strategies", lambda: ["tlsf"]), \
+                        mock.patch("lab.grade.command.Build", side_effect=AssertionError):
+                    self.assertEqual(said("grade", "tlsf", "--results", place), (
+                        2, "", f"heaplab: error: {place}/tlsf: {why}\n"))
 
 
 @unittest.skipIf(programs_missing(), programs_missing())

@@ -281,6 +281,24 @@ class Writing(unittest.TestCase):
             self.assertEqual(self.refusal(self.new), f"{self.new}: cannot be written: no permission"
                              f" to write to {self.directory}")
 
+    def test_a_directory_is_made_or_it_is_said_why_not(self) -> None:
+        deep = self.directory / "deep" / "er"
+        self.assertEqual(results.made_directory(deep), deep)
+        self.assertEqual(results.made_directory(deep), deep)
+        self.assertTrue(deep.is_dir())
+        self.old.write_text("old", "utf-8")
+        self.directory.chmod(0o555)
+        with without_root():
+            for path, why in (
+                    (self.old, f"cannot be made: {self.old} is not a directory"),
+                    (self.old / "x", f"cannot be made: {self.old} is not a directory"),
+                    (self.directory / "x", "cannot be made: Permission denied"),
+                    (self.directory, "no permission to write there"),
+                    (Path("/proc/x"), "cannot be made: No such file or directory")):
+                with self.subTest(path), self.assertRaises(InputError) as caught:
+                    results.made_directory(path)
+                self.assertEqual(caught.exception.message, f"{path}: {why}")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import sys
 import tempfile
 from fractions import Fraction
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Iterator, Optional, Sequence
 
 from lab import build, process, results, trace
 from lab.errors import InputError, RunError
@@ -26,9 +28,10 @@ def say(text: str) -> None:
 
 
 def checked_output(path: Path) -> Path:
-    """A file name that a trace may have."""
+    """A file name that a trace may have, where one can be written."""
     if not path.name.endswith(trace.SUFFIXES) or path.name in trace.SUFFIXES:
         raise InputError(f"{path}: a trace's name ends in .rep or .rep.gz")
+    results.check_writable([path])
     return path
 
 
@@ -65,8 +68,8 @@ def record_user(command: Sequence[str], out: Path, *, children: bool, choice: Ch
     if not command:
         raise InputError("record user: which program? heaplab record user -- PROGRAM ARGS...")
     checked_output(out)
-    with tempfile.TemporaryDirectory(prefix="los-record-", dir=_place_beside(out)) as scratch:
-        status, recordings = user.run(command, Path(scratch), children=children)
+    with _place_beside(out) as scratch:
+        status, recordings = user.run(command, scratch, children=children)
         paths = _paths(out, len(recordings))
         for one, path in zip(recordings, paths):
             if one.records == 0:
@@ -83,20 +86,35 @@ def record_linux(out: Path, *, architecture: str, version: Optional[str],
                  workload: Optional[Path], events: str, choice: Choice) -> int:
     """Boot Debian's Linux and record it."""
     checked_output(out)
-    with tempfile.TemporaryDirectory(prefix="los-record-", dir=_place_beside(out)) as scratch:
+    with _place_beside(out) as scratch:
         disk = linux.record(architecture=architecture, version=version, workload=workload,
-                            events=events, scratch=Path(scratch), say=say)
+                            events=events, scratch=scratch, say=say)
         _write(Converter(choice).take_all(linux.read(disk)), "Linux", out)
     return 0
 
 
-def _place_beside(out: Path) -> Path:
-    """Recordings are large: they go where the trace goes, not into memory or a small /tmp."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out.parent}: cannot be made: {error.strerror}") from None
-    return out.parent.absolute()
+@contextlib.contextmanager
+def _place_beside(out: Path) -> Iterator[Path]:
+    """A place for recordings. They are large: it is where the trace goes, not in a small /tmp.
+
+    Directories that are made for it stay only if something is in them then. Raises InputError
+    if there can be none.
+    """
+    with contextlib.ExitStack() as at_end:
+        for place in reversed((out.parent, *out.parent.parents)):  # called in the other order
+            if not os.path.exists(place):
+                at_end.callback(_remove_if_empty, place)
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            scratch = tempfile.TemporaryDirectory(prefix="los-record-", dir=out.parent.absolute())
+        except OSError as error:
+            raise InputError(f"{out}: cannot be written: {error.strerror}") from None
+        yield Path(at_end.enter_context(scratch))
+
+
+def _remove_if_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        directory.rmdir()
 
 
 def _paths(out: Path, count: int) -> list[Path]:

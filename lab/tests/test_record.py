@@ -16,6 +16,7 @@ from lab import ROOT, build, trace
 from lab.errors import InputError, RunError
 from lab.record import cpio, linux, user
 from lab.record.events import Choice, Converter
+from lab.tests.support import said, without_root
 
 # Calls whose order and sizes are known, in a program that does nothing else.
 PLAIN = r"""
@@ -177,6 +178,28 @@ class Programs(unittest.TestCase):
         self.assertRegex(done.stderr, r"^heaplab: error: \S+: the recording ended after [\d,]+"
                                       r" calls: File too large\n$")
         self.assertFalse(out.exists())
+
+    def test_a_trace_that_cannot_be_written_is_told_before_the_program_runs(self) -> None:
+        readonly = self.place / "readonly"
+        readonly.mkdir(0o555)
+        self.place.chmod(0o755)
+        with without_root(), mock.patch.object(user, "run", side_effect=AssertionError):
+            for out, why in ((readonly / "x.rep", f"no permission to write to {readonly}"),
+                             (readonly / "no" / "x.rep", f"no permission to write to {readonly}")):
+                self.assertEqual(said("record", "user", "--out", str(out), "--", "true"), (
+                    2, "", f"heaplab: error: {out}: cannot be written: {why}\n"))
+        self.assertEqual(said("record", "user", "--out", "/proc/x/y.rep", "--", "true"), (
+            2, "", "heaplab: error: /proc/x/y.rep: cannot be written: No such file or directory\n"))
+
+    def test_a_recording_that_fails_leaves_no_directory_that_it_made(self) -> None:
+        deep = self.place / "deep" / "er"
+        status, _, err = said("record", "user", "--out", str(deep / "x.rep"), "--", "/no/such")
+        self.assertEqual((status, err), (2, "heaplab: error: /no/such: there is no such program\n"))
+        self.assertFalse(deep.parent.exists())
+        kept = self.place / "kept"
+        kept.mkdir()
+        said("record", "user", "--out", str(kept / "x.rep"), "--", "/no/such")
+        self.assertTrue(kept.is_dir())
 
     def test_what_cannot_be_recorded_is_refused_in_one_line(self) -> None:
         static = self.compiled(PLAIN, "-static")

@@ -97,15 +97,22 @@ def check(command: str) -> Path:
 
     Raises InputError if there is none, or the loader would not preload anything into it.
     """
-    found = shutil.which(command)
-    if found is None:
-        raise InputError(f"{command}: there is no such program")
-    path = Path(found)
+    path = _found(command, f"{command}: there is no such program")
     mode = path.stat()
     if mode.st_mode & (stat.S_ISUID | stat.S_ISGID):
         raise InputError(f"{path}: the program is set-user-id or set-group-id: the loader preloads"
                          " nothing into it; record a copy without that bit")
     return path if not _is_script(path) else _checked_elf(_interpreter(path), path)
+
+
+def _found(command: str, missing: str) -> Path:
+    """The program that a command means; InputError if there is none: `missing`, or why not."""
+    if found := shutil.which(command):
+        return Path(found)
+    if os.sep not in command or not os.path.exists(command):
+        raise InputError(missing)
+    why = "a directory, not a program" if os.path.isdir(command) else "there, but not executable"
+    raise InputError(f"{command}: it is {why}")
 
 
 def _is_script(path: Path) -> bool:
@@ -124,10 +131,8 @@ def _interpreter(path: Path) -> Path:
     if not words:
         raise InputError(f"{path}: this is neither a program nor a script that names one")
     named = words[1] if Path(words[0].decode()).name == "env" and len(words) > 1 else words[0]
-    found = shutil.which(named.decode(errors="replace"))
-    if found is None:
-        raise InputError(f"{path}: its interpreter {named.decode(errors='replace')} is not there")
-    return Path(found)
+    name = named.decode(errors="replace")
+    return _found(name, f"{path}: its interpreter {name} is not there")
 
 
 def _checked_elf(path: Path, asked: Path) -> Path:

@@ -211,6 +211,12 @@ class Programs(unittest.TestCase):
             user.check(str(plain))
         with self.assertRaisesRegex(InputError, "^/no/such: there is no such program$"):
             user.check("/no/such")
+        with self.assertRaisesRegex(InputError, "^no-such-program: there is no such program$"):
+            user.check("no-such-program")
+        with self.assertRaisesRegex(InputError, "^/etc/passwd: it is there, but not executable$"):
+            user.check("/etc/passwd")
+        with self.assertRaisesRegex(InputError, "^/etc: it is a directory, not a program$"):
+            user.check("/etc")
         text = self.place / "text"
         text.write_text("hello\n")
         text.chmod(0o755)

@@ -125,16 +125,29 @@ class Packages:
             self._updated = True
 
     def kernel_version(self, wanted: Optional[str]) -> str:
-        """The version of the kernel that is wanted, as in 6.1.0-50; Debian's newest by default."""
+        """The version of the kernel that is wanted, as in 6.1.0-50; Debian's newest by default.
+
+        Raises InputError if Debian has no such kernel.
+        """
         flavour = self._architecture.kernel
         if wanted:
-            return wanted.removeprefix("linux-image-").removesuffix(f"-{flavour}")
+            version = wanted.removeprefix("linux-image-").removesuffix(f"-{flavour}")
+            name = f"linux-image-{version}-{flavour}"
+            if not (self.directory / name).is_dir() and name not in self._kernels():
+                raise InputError(f"--kernel {wanted}: apt knows no package {name}; Debian's newest"
+                                 f" is {self.kernel_version(None)}")
+            return version
         self.update()
         said = self._apt("apt-cache", "depends", f"linux-image-{flavour}")
         found = re.search(rf"linux-image-(\S+)-{flavour}\b", said.partition("\n")[2])
         if not found:
             raise RunError(f"apt knows no kernel linux-image-{flavour}")
         return found[1]
+
+    def _kernels(self) -> list[str]:
+        """Every package of a kernel that apt knows."""
+        self.update()
+        return self._apt("apt-cache", "pkgnames", "linux-image-").split()
 
     def unpacked(self, package: str) -> Path:
         """The directory of an unpacked package, downloaded if need be."""

@@ -346,6 +346,25 @@ class Linux(unittest.TestCase):
             linux.record(architecture="i686", version=None, workload=Path(place, "nothing.sh"),
                          events="all", scratch=Path(place), say=lambda text: None)
 
+    def test_a_kernel_that_apt_has_not_is_told_with_the_newest(self) -> None:
+        def apt(_: linux.Packages, *words: str, **__: object) -> str:
+            return {"pkgnames": "linux-image-6.1.0-50-amd64\nlinux-image-6.1.0-49-686-pae\n",
+                    "depends": "linux-image-686-pae\n  Depends: linux-image-6.1.0-50-686-pae\n",
+                    "update": ""}[words[-2] if words[-1] != "update" else "update"]
+
+        self.enterContext(mock.patch.dict(
+            os.environ, LAB_BUILD_ROOT=self.enterContext(tempfile.TemporaryDirectory())))
+        self.enterContext(mock.patch.object(linux.Packages, "_apt", apt))
+        packages = linux.Packages(linux.ARCHITECTURES["i686"], lambda text: None)
+        for wanted in ("1.2.3", "linux-image-1.2.3-686-pae"):
+            with self.assertRaises(InputError) as caught:
+                packages.kernel_version(wanted)
+            self.assertEqual(caught.exception.message, f"--kernel {wanted}: apt knows no package"
+                             " linux-image-1.2.3-686-pae; Debian's newest is 6.1.0-50")
+        self.assertEqual(packages.kernel_version("6.1.0-49"), "6.1.0-49")
+        (packages.directory / "linux-image-1.2.3-686-pae").mkdir(parents=True)
+        self.assertEqual(packages.kernel_version("1.2.3"), "1.2.3")
+
     def test_nothing_is_recorded_while_the_events_are_switched_on_one_by_one(self) -> None:
         archive = linux.initial_files(*self.packages(), b"true\n", linux.EVENTS["all"], "p:x y")
         steps = [archive.index(step) for step in (

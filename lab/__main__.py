@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import signal
@@ -293,9 +294,29 @@ COMMANDS = {
 }
 
 
+_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Carry out one command; every error is one line, and a log below it where there is one."""
-    argv = sys.argv[1:] if argv is None else argv
+    try:
+        try:
+            return _carried_out(sys.argv[1:] if argv is None else argv)
+        finally:
+            _flush_output()
+    except BrokenPipeError:
+        _forget_output()
+        return 0
+    except OSError as error:
+        if error.errno not in _DISK_IS_FULL:
+            raise
+        print(f"heaplab: error: {error.filename or 'standard output, or a file'}: cannot be"
+              f" written: {error.strerror}", file=sys.stderr)
+        _forget_output()
+        return 1
+
+
+def _carried_out(argv: Sequence[str]) -> int:
     try:
         if process.emulates_32_bit():
             os.environ.update(process.EMULATED)
@@ -312,9 +333,21 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"heaplab: ended by {signal.Signals(stop.status - 128).name};"
               " earlier results are as they were", file=sys.stderr)
         return stop.status
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+
+
+def _flush_output() -> None:
+    """Write what print() has kept back, while what goes wrong with it can still be told."""
+    try:
+        if sys.stdout:  # there is none where it is closed
+            sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
+
+
+def _forget_output() -> None:
+    """Let what print() still keeps back come to nothing, rather than to another error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 Each test has a copy of heaplab with a short list of needs, a lab/ that only reports how it was
 called, and a PATH in which apt-get, sudo, id and dpkg are stand-ins that write down their calls.
+Those of Output call the lab itself.
 """
 
 import itertools
@@ -10,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 from typing import Optional
@@ -306,6 +308,40 @@ class Heaplab(unittest.TestCase):
         self.assertEqual(self.run_it("compare", program=alone / "heaplab"), (
             1, "", f"heaplab: error: {alone} has no lab/: run heaplab where it lies in the source"
             " tree, or by a link to it\n"))
+
+
+class Output(unittest.TestCase):
+    """What becomes of a command that cannot print what it has to say."""
+
+    def end(self, line: str, *arguments: str, unbuffered: str = "") -> tuple[int, str]:
+        """Status and standard error of a command, in a shell's line as "$@"."""
+        done = subprocess.run(
+            ["bash", "-c", line, "bash", sys.executable, "-B", "-m", "lab", *arguments],
+            cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": unbuffered}, capture_output=True,
+            text=True, check=False)
+        return done.returncode, done.stderr
+
+    def test_an_output_that_is_full_is_one_line_and_status_1(self) -> None:
+        for arguments in (("record", "--help"), ("new", "--help"), ("test", "--help"),
+                          ("trace", "info", "linux-boot", "--no-needs")):
+            with self.subTest(arguments):
+                self.assertEqual(self.end('"$@" >/dev/full', *arguments), (
+                    1, "heaplab: error: standard output: cannot be written: No space left on"
+                    " device\n"))
+                status, err = self.end('"$@" >/dev/full', *arguments, unbuffered="1")
+                self.assertEqual(status, 1)
+                self.assertRegex(err, r"\Aheaplab: error: standard output\b.*: cannot be written:"
+                                 r" No space left on device\n\Z")
+
+    def test_an_error_is_told_where_the_output_is_full_or_closed(self) -> None:
+        for output in (">/dev/full", ">&-"):
+            status, err = self.end(f'"$@" {output}', "record", "nothing")
+            self.assertEqual((status, err.count("\n")), (2, 1))
+            self.assertIn("invalid choice: 'nothing'", err)
+
+    def test_a_reader_that_leaves_is_no_error(self) -> None:
+        self.assertEqual(self.end('"$@" | true; exit "${PIPESTATUS[0]}"', "record", "--help"),
+                         (0, ""))
 
 
 class NeedsOfThisProject(unittest.TestCase):

@@ -220,6 +220,8 @@ class BadInput(unittest.TestCase):
 
     def test_a_number_that_makes_no_sense_is_told(self) -> None:
         self.assertIn("argument --evaluations", self.refusal("tlsf", "--evaluations", "0"))
+        self.assertIn("argument --minutes: invalid number above zero value: '0'",
+                      self.refusal("tlsf", "--minutes", "0"))
         self.assertIn("argument --minutes", self.refusal("tlsf", "--minutes", "-1"))
         self.assertIn("not allowed with", self.refusal("tlsf", "--quick", "--minutes", "1"))
 

@@ -12,6 +12,7 @@ from typing import Sequence
 from unittest import mock
 
 from lab import trace
+from lab.errors import RunError
 from lab.worst import goals, variation
 from lab.worst.goals import Found
 from lab.worst.minimise import minimise
@@ -130,6 +131,20 @@ class Searching(unittest.TestCase):
         search = self.search(evaluations=100)
         asyncio.run(search.run([]))
         self.assertLess(search.tried, 150)
+
+    def test_it_begins_with_no_more_traces_than_its_budget_has(self) -> None:
+        first = [((0, size),) for size in range(64, 164)]
+        search = self.search(evaluations=5)
+        found = asyncio.run(search.run(first))
+        self.assertEqual((search.tried, found.operations, search.minimal),
+                         (5, ((0, 68),), True))
+
+    def test_a_search_that_finds_nothing_to_measure_says_so(self) -> None:
+        search = self.search(evaluations=2, goal="free")
+        with self.assertRaises(RunError) as caught:
+            asyncio.run(search.run([((0, 64),), ((0, 65),)]))
+        self.assertEqual(caught.exception.message,
+                         "fake, kfree: there is none in the 2 traces that were tried")
 
     def test_the_smallest_region_is_looked_for_only_where_it_may_matter(self) -> None:
         search = self.search(goal="memory")

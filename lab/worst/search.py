@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional, Sequence
 
+from lab.errors import RunError
 from lab.worst import goals, variation
 from lab.worst.cost_bounds import CostBounds
 from lab.worst.goals import MEMORY, Found
@@ -82,14 +83,19 @@ class Search:
         self._on_progress = on_progress
 
     async def run(self, first: Sequence[Operations]) -> Found:
-        """Evolve `first`, and traces made up, until the budget ends; the worst, made small."""
+        """Evolve `first`, and traces made up, until the budget ends; the worst, made small.
+
+        Raises RunError if no trace that is tried has what is searched for.
+        """
         made_up = [variation.made_up(self._rng, self.limits) for _ in range(MADE_UP)]
-        await self._take([*first, *made_up])
+        await self._take([*first, *made_up][:self.budget.evaluations])
         while self._may(self.budget.half_of) and self._pool:
             parents = [one.operations for one in self._pool]
             await self._take([variation.varied(self._rng, parents, self.limits)
                               for _ in range(BATCH)])
-        assert self.best
+        if not self.best:
+            raise RunError(f"{self.heap.strategy}, {goals.NAMES[self.goal]}: there is none in the"
+                           f" {self.tried:,} traces that were tried")
         await self._minimise(self.best)
         return self.best
 

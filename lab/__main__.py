@@ -330,8 +330,8 @@ def _carried_out(argv: Sequence[str]) -> int:
             print(f"    {line}", file=sys.stderr)
         return error.status
     except Interrupted as stop:
-        print(f"heaplab: ended by {signal.Signals(stop.status - 128).name};"
-              " earlier results are as they were", file=sys.stderr)
+        print(f"heaplab: ended by {signal.Signals(stop.status - 128).name}; {stop.left}",
+              file=sys.stderr)
         return stop.status
 
 

@@ -33,6 +33,8 @@ class Interrupted(Exception):
     def __init__(self, signum: int) -> None:
         super().__init__(f"signal {signum}")
         self.status = 128 + signum
+        self.left = "earlier results are as they were"
+        """What the files are that the command was to write."""
 
 
 def status_of(work: Callable[[], int], say: Callable[[str], None] = print) -> int:

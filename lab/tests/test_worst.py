@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import unittest
 from pathlib import Path
 from typing import Sequence
 from unittest import mock
 
 from lab import ROOT, process, trace
-from lab.errors import InputError, RunError
+from lab.errors import InputError, Interrupted, RunError
 from lab.tests.support import empty_directory, programs_missing, said, temporary_directory
 from lab.worst import command as worst, goals, page
 from lab.worst.cost_bounds import CostBounds
@@ -50,13 +52,15 @@ class Keeping(unittest.TestCase):
         self.assertEqual([one["goal"] for one in self.shelf.records()], ["memory"])
         self.assertEqual(self.shelf.earlier("tlsf", "malloc"), ((0, 56),))
 
-    def test_a_search_that_is_interrupted_keeps_what_it_found(self) -> None:
+    def interrupted(self, *goals_searched: str) -> worst.Searches:
+        """Searches of which the first is interrupted, once it has tried what it begins with."""
         heap = mock.Mock(strategy="tlsf", heap_kib=64, kernel=Path("/none"), host=Path("/none"))
         heap.costs = mock.AsyncMock(side_effect=lambda traces, _: [[70] * len(one)
                                                                    for one in traces])
         variations = mock.patch("lab.worst.search.variation.varied",
                                 side_effect=asyncio.CancelledError)
-        request = worst.Request(["tlsf"], ["malloc"], 1, Budget(1000), self.shelf, False, None, 1)
+        request = worst.Request(["tlsf"], goals_searched, 1, Budget(1000), self.shelf, False, None,
+                                1)
         with mock.patch.object(worst, "heap_of", return_value=heap), variations, \
                 mock.patch.object(worst, "provenance", return_value={}), \
                 mock.patch.object(worst.adversaries, "all_of", return_value=[((0, 64),)]), \
@@ -65,11 +69,34 @@ class Keeping(unittest.TestCase):
             searches = worst.Searches(request, {}, Path("/none"), mock.Mock())
             job = searches.plan.start_next()
             assert job
+            self.assertEqual(searches.left(),
+                             f"nothing was found yet, {self.shelf.directory} is as it was")
             with self.assertRaises(asyncio.CancelledError):
                 asyncio.run(searches.perform(job))
+        return searches
+
+    def test_a_search_that_is_interrupted_keeps_what_it_found(self) -> None:
+        self.interrupted("malloc")
         self.assertEqual([(one["figure"], one["bound"], one["minimal"])
                           for one in self.shelf.records()], [(70, 75, False)])
         self.assertEqual(len(self.shelf.earlier("tlsf", "malloc") or ()), 1)
+
+    def test_who_interrupts_is_told_what_is_there_now(self) -> None:
+        self.shelf.keep(dict(RECORD), ((0, 56),), {})
+        due = f"1 of 2 searches had found something, which is in {self.shelf.directory} in place" \
+            " of what was there for their goals"
+        self.assertEqual(self.interrupted("malloc", "free").left(), due)
+        stop = Interrupted(signal.SIGINT)
+        with mock.patch.object(worst, "prepare", return_value={}), \
+                mock.patch.object(worst, "provenance", return_value={}), \
+                mock.patch.object(worst, "Searches") as searches, \
+                mock.patch.object(worst, "carry_out", new=mock.Mock()), \
+                mock.patch.object(process, "wait_for", side_effect=stop):
+            searches.return_value.left.return_value = due
+            searches.return_value.plan.total = 2
+            self.assertEqual(said("worst", "tlsf", "--out", str(self.shelf.directory)), (
+                128 + signal.SIGINT, "", "heaplab: 2 searches on"
+                f" {len(os.sched_getaffinity(0))} cores\nheaplab: ended by SIGINT; {due}\n"))
 
     def test_another_document_is_refused(self) -> None:
         self.shelf.document.write_text('{"schema": "heaplab", "version": 1}')

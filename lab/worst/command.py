@@ -97,6 +97,7 @@ class Searches:
                       for strategy, goal in request.wanted}
         self.plan = Plan(self._jobs)
         self._worst: dict[Job, int] = {}
+        self._kept = 0
         self._adversaries: dict[tuple[Limits, int], list[Operations]] = {}
 
     async def perform(self, job: Job) -> None:
@@ -112,6 +113,14 @@ class Searches:
             if search.best:
                 made, operations = record(search, self._request.seed)
                 self._request.shelf.keep(made, operations, self._provenance())
+                self._kept += 1
+
+    def left(self) -> str:
+        """What is in the directory, in words, when the searches are interrupted."""
+        if not self._kept:
+            return f"nothing was found yet, {self._request.shelf.directory} is as it was"
+        return f"{self._kept} of {self.plan.total} searches had found something, which is in" \
+            f" {self._request.shelf.directory} in place of what was there for their goals"
 
     def _first(self, heap: Heap, goal: str, search: Search) -> list[Operations]:
         """What a search begins with: the adversaries, and what an earlier search found."""
@@ -183,8 +192,8 @@ def run(request: Request) -> int:
             with Board(console, request.workers) as board:
                 process.wait_for(carry_out(searches.plan, request.workers, searches.perform,
                                            board))
-        except Interrupted:
-            say(f"what the searches found so far is in {request.shelf.directory}")
+        except Interrupted as stop:
+            stop.left = searches.left()
             raise
     records = request.shelf.records()
     if request.markdown:

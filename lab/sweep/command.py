@@ -104,6 +104,8 @@ class Sweep:
         self._store = store
         self._console = console
         self._local = Local(request.workers)
+        self._before = store.done()
+        """What had its result before this sweep did anything."""
 
     def say(self, text: str) -> None:
         """Tell whoever waits."""
@@ -133,8 +135,9 @@ class Sweep:
         self._store.write_jobs({key: job.written() for key, job in by_key.items()})
         work = Work(self._store, by_key, check)
         if work.pending:
-            found = f", {work.found_done:,} of them done before" if work.found_done else ""
-            self.say(f"{work.total:,} {what}{found}")
+            before = len(self._before & by_key.keys())
+            self.say(f"{work.total:,} {what}"
+                     + (f", {before:,} of them done before" if before else ""))
             with Board(self._console, what) as board:
                 process.wait_for(engine.carry_out(work, board.show))
         work.insist_on_all()

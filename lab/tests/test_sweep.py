@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -160,6 +161,20 @@ class OnceAndNoMore(Swept):
         self.assertEqual((status, out, err), (
             2, "", f"heaplab: error: {self.out}: there is a sweep already, with 5 results; --resume"
             " goes on with it, --out names another directory\n"))
+
+    def test_only_what_an_earlier_sweep_did_is_said_to_be_done_before(self) -> None:
+        arguments = ("--workloads", "churn-small-50", "--traces", self.traces[0])
+        self.assertEqual(self.jobs(*arguments, "--heap-kib", "64"),
+                         ["heaplab: 2 preparations", "heaplab: 9 jobs"])
+        self.assertEqual(self.jobs(*arguments, "--heap-kib", "64,128", "--resume"),
+                         ["heaplab: 3 preparations, 2 of them done before",
+                          "heaplab: 15 jobs, 9 of them done before"])
+
+    def jobs(self, *arguments: str) -> list[str]:
+        """What a sweep says of what it has to do."""
+        status, _, err = self.finish(*arguments)
+        self.assertEqual(status, 0, err)
+        return [line for line in err.splitlines() if re.match(r"heaplab: \d+ \w+", line)]
 
     def test_resuming_what_is_done_boots_nothing_and_writes_the_same(self) -> None:
         first = self.succeed("--heap-kib", "64,128", "--traces", *self.traces)

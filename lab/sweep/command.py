@@ -13,7 +13,7 @@ from rich.console import Console
 
 from lab import outputs, process, report, results, table
 from lab.compare import qemu_version
-from lab.errors import InputError
+from lab.errors import InputError, RunError
 from lab.progress import duration
 from lab.results import Document
 from lab.sweep import chart, grid as grids, merge, page, plan, slurm, tables
@@ -81,18 +81,29 @@ def _asked(request: Request, store: Store) -> Asked:
 
     Raises InputError where one sweep would go on with another's results without being told to.
     """
-    earlier = store.grid()
+    if request.resume and request.asked != Asked():
+        return request.asked
+    earlier = _asked_earlier(request.directory, store)
     if not request.resume:
         if earlier is not None:
-            raise InputError(f"{request.directory}: there is a sweep already, with"
-                             f" {len(store.done()):,} results; --resume goes on with it, --out"
-                             " names another directory")
-        return request.asked
-    if request.asked != Asked():
+            raise InputError(f"{request.directory}: there is a sweep already; --resume goes on with"
+                             " it, --out names another directory")
         return request.asked
     if earlier is None:
         raise InputError(f"{request.directory}: there is no sweep to resume")
-    return Asked(**earlier)
+    return earlier
+
+
+def _asked_earlier(directory: Path, store: Store) -> Optional[Asked]:
+    """What the sweep in the directory was asked for; None if there is none."""
+    try:
+        found = store.grid()
+        return None if found is None else Asked(**found)
+    except (RunError, TypeError):
+        raise InputError(f"{directory}: there is a sweep, but its grid.json cannot be read;"
+                         " --resume with the options that it had"
+                         f" (--heap-kib {grids.HEAP_KIB} if it had none) goes on with its results"
+                         ) from None
 
 
 class Sweep:

@@ -159,8 +159,23 @@ class OnceAndNoMore(Swept):
         self.succeed("--heap-kib", "64", "--traces", self.traces[0])
         status, out, err = self.finish("--heap-kib", "64", "--traces", self.traces[0])
         self.assertEqual((status, out, err), (
-            2, "", f"heaplab: error: {self.out}: there is a sweep already, with 5 results; --resume"
-            " goes on with it, --out names another directory\n"))
+            2, "", f"heaplab: error: {self.out}: there is a sweep already; --resume goes on with"
+            " it, --out names another directory\n"))
+
+    def test_a_grid_that_cannot_be_read_leaves_a_way_to_go_on(self) -> None:
+        arguments = ("--heap-kib", "64", "--traces", self.traces[0])
+        first = self.succeed(*arguments)
+        boots = self.boots()
+        for text in ("{", "[1]", '{"colour": "blue"}'):
+            (self.out / "grid.json").write_text(text, "ascii")
+            for asked in (("--resume",), arguments):
+                self.assertEqual(self.finish(*asked), (
+                    2, "", f"heaplab: error: {self.out}: there is a sweep, but its grid.json cannot"
+                    " be read; --resume with the options that it had (--heap-kib 256..4096 if it"
+                    " had none) goes on with its results\n"))
+        self.assertEqual(self.succeed("--resume", *arguments), first)
+        self.assertEqual(self.succeed("--resume"), first)
+        self.assertEqual(self.boots(), boots)
 
     def test_only_what_an_earlier_sweep_did_is_said_to_be_done_before(self) -> None:
         arguments = ("--workloads", "churn-small-50", "--traces", self.traces[0])

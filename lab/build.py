@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Sequenc
 from lab import ROOT, process
 from lab.errors import InputError, RunError
 from lab.heaps import Heap
+from lab.results import made_directory
 
 HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
 
@@ -159,9 +160,9 @@ class Build:
     def prepare(self, names: Sequence[str], say: Callable[[str], None]) -> None:
         """Configure if need be, and bring the programs `names` up to date.
 
-        Raises RunError with the build's output if it fails.
+        Raises InputError if there is no place for it, RunError with its output if it fails.
         """
-        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        made_directory(self.directory.parent)
         with self._locked(say):
             self._configure(say)
             self._programs = self._find(names)

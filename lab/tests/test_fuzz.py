@@ -6,6 +6,7 @@ The fuzzers are stand-ins: shell scripts that say what a fuzzer would.
 
 import contextlib
 import io
+import os
 import tempfile
 import unittest
 from pathlib import Path
@@ -66,6 +67,13 @@ class Chosen(unittest.TestCase):
                         mock.patch.object(build, "Build", side_effect=AssertionError):
                     self.assertEqual(said("fuzz", "tlsf", "--results", place),
                                      (2, "", f"heaplab: error: {place}: {why}\n"))
+
+    def test_a_build_root_that_cannot_be_is_one_line(self) -> None:
+        with temporary_directory() as results, \
+                mock.patch.object(build, "strategies", lambda: STRATEGIES), \
+                mock.patch.dict(os.environ, LAB_BUILD_ROOT="/proc/x"):
+            self.assertEqual(said("fuzz", "tlsf", "--results", str(results)), (
+                2, "", "heaplab: error: /proc/x: cannot be made: No such file or directory\n"))
 
 
 class Runs(unittest.TestCase):

@@ -239,7 +239,7 @@ def check_writable(paths: Sequence[Path]) -> None:
         if os.path.exists(path) and not path.is_file():
             raise InputError(f"{path}: cannot be written: it is a device or pipe, which a file would"
                              " replace")
-        if _target(path).is_symlink():
+        if os.path.islink(_target(path)):
             raise InputError(f"{path}: cannot be written: it is a link that leads back to itself")
         parent = _target(path).parent
         while not os.path.exists(parent):

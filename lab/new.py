@@ -8,12 +8,17 @@ from pathlib import Path
 
 import jinja2
 
-from lab import ROOT, build, fuzz, results
+from lab import ROOT, build, fuzz, heaps, results
 from lab.errors import InputError, RunError
+from lab.mutate import PARTS
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NAME_LENGTH_MAX = 24
+_VARIANTS = {"bare", "irq", "sanitized", "stops", *heaps.LEVELS, *heaps.LOCKINGS}
+"""What stands behind a heap's name, after a dash, in the names of programs that are made of it."""
+_NO_HEAPS = {**{name: "fuzz" for name in fuzz.PARSERS}, **{name: "mutate" for name in PARTS}}
+"""What is no heap to a command that takes the names of heaps."""
 _WORDS = re.compile(r"(option\('strategies'.*?choices: \[\n)(.*?)(\n +\],)", re.DOTALL)
 
 
@@ -25,8 +30,11 @@ def _checked(name: str, source: Path) -> Path:
     taken = {path.stem.replace("_", "-") for path in (source / "mm").iterdir()}
     if name in taken:
         raise InputError(f"{name!r} is taken: mm/ has a file of that name")
-    if name in fuzz.PARSERS:
-        raise InputError(f"{name!r} is taken: 'heaplab fuzz {name}' is something else")
+    if name in _NO_HEAPS:
+        raise InputError(f"{name!r} is taken: 'heaplab {_NO_HEAPS[name]} {name}' is something else")
+    if variants := _VARIANTS.intersection(name.split("-")[1:]):
+        raise InputError(f"{name!r} is taken: programs of a heap that is built in another way are"
+                         f" called so; any name without '-{min(variants)}' will do")
     if name in build.peers():
         raise InputError(f"{name!r} is taken: peers/ has an allocator of that name")
     return source / "mm" / f"{name}.c"

@@ -35,10 +35,15 @@ class NewStrategy(unittest.TestCase):
             with self.assertRaisesRegex(InputError, f"'{name}' is taken"):
                 new.create(name, self.source)
 
-    def test_a_name_of_another_fuzzer_or_a_peer_is_refused_and_nothing_is_written(self) -> None:
+    def test_a_name_that_means_something_else_is_refused_and_nothing_is_written(self) -> None:
         before = self.options.read_text()
+        variant = "programs of a heap that is built in another way are called so; any name without" \
+            " '-{}' will do"
         for names, why in ((fuzz.PARSERS, "'heaplab fuzz {}' is something else"),
-                           (build.peers(), "peers/ has an allocator of that name")):
+                           (("fences", "locks"), "'heaplab mutate {}' is something else"),
+                           (build.peers(), "peers/ has an allocator of that name"),
+                           (("tlsf-percpu", "mine-percpu"), variant.format("percpu")),
+                           (("bitmap-stops-0",), variant.format("stops"))):
             self.assertTrue(names)
             for name in names:
                 with self.subTest(name), self.assertRaises(InputError) as caught:

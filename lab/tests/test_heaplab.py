@@ -9,6 +9,7 @@ Those of Output call the lab itself.
 import itertools
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -221,12 +222,14 @@ class Heaplab(unittest.TestCase):
         (self.tree / "loader").write_bytes(b"\x7fELF, and nothing that any system starts")
         status, out, err = self.run_it("compare")
         self.assertEqual((status, out), (7, self.handed_over("compare")))
-        self.assertIn("heaplab: this system starts no 32-bit programs; telling it to start them by"
-                      " qemu-i386\n", err)
+        emulator = self.bin / "qemu-i386"
+        self.assertIn(f"heaplab: this system starts no 32-bit programs; telling it to start them by"
+                      f" {emulator} (update-binfmts --remove qemu-i386-heaplab {emulator} undoes"
+                      " that)\n", err)
         self.assertTrue((self.tree / "pkg-e").exists())
         registered = self.calls()[-1].split()
         self.assertEqual(registered[:4], ["update-binfmts", "--install", "qemu-i386-heaplab",
-                                          str(self.bin / "qemu-i386")])
+                                          str(emulator)])
         self.log.unlink()
         self.assertEqual(self.run_it("compare"), (7, self.handed_over("compare"), ""))
         self.assertEqual(self.calls(), [])
@@ -254,10 +257,26 @@ class Heaplab(unittest.TestCase):
         (self.tree / "loader").write_bytes(b"\x7fELF, and nothing that any system starts")
         status, out, err = self.run_it("compare", EMULATION_STATUS="2")
         self.assertEqual((status, out), (1, ""))
-        self.assertEqual(err.splitlines()[-1],
-                         "heaplab: error: this system starts no 32-bit programs, and this command"
-                         " makes some; nor could qemu-i386 be made to start them, which takes"
-                         " root's rights, and which a container may not do")
+        self.assert_tells_what_to_do_about_32_bits(err)
+
+    def test_without_root_the_line_that_makes_it_take_an_emulator_is_told(self) -> None:
+        (self.tree / "pkg-a").touch()
+        (self.bin / "sudo").unlink()
+        (self.tree / "loader").write_bytes(b"\x7fELF, and nothing that any system starts")
+        status, out, err = self.run_it("compare", FAKE_UID="1000")
+        self.assertEqual((status, out, self.calls()), (1, "", []))
+        self.assert_tells_what_to_do_about_32_bits(err)
+
+    def assert_tells_what_to_do_about_32_bits(self, err: str) -> None:
+        emulator = self.bin / "qemu-i386"
+        *_, told, line = err.splitlines()
+        self.assertEqual(told, "heaplab: error: this system starts no 32-bit programs, and this"
+                         f" command makes some; nor could {emulator} be made to start them, which"
+                         " root alone may do, and not in every container; this line does it:")
+        words = shlex.split(line)
+        self.assertEqual(words[:4], ["update-binfmts", "--install", "qemu-i386-heaplab",
+                                     str(emulator)])
+        self.assertEqual([word[:4] for word in words[5::2]], ["\\x7f", "\\xff"])
 
     def test_a_command_that_makes_no_programs_does_not_ask_for_their_start(self) -> None:
         (self.tree / "loader").unlink()

@@ -16,7 +16,12 @@ const char *__ubsan_default_options(void)
     return "abort_on_error=1";
 }
 
-static void tell_of_abort(int signal)
+CALLED_BY_SIGNAL static void tell_of_death(void)
+{
+    last_word();
+}
+
+CALLED_BY_SIGNAL static void tell_of_abort(int signal)
 {
     (void)signal;
     last_word();
@@ -26,6 +31,6 @@ static void tell_of_abort(int signal)
 void fault_call(void (*tell)(void))
 {
     last_word = tell;
-    __sanitizer_set_death_callback(tell);
+    __sanitizer_set_death_callback(tell_of_death);
     signal(SIGABRT, tell_of_abort);
 }

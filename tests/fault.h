@@ -4,6 +4,13 @@
 #define TESTS_FAULT_H
 
 /*
+ * A function that a signal calls. QEMU before 8.1 aligns the stack of an emulated program's handler
+ * otherwise than the ABI has it, and AddressSanitizer then takes the handler's own variables for
+ * what must not be touched.
+ */
+#define CALLED_BY_SIGNAL __attribute__((force_align_arg_pointer))
+
+/*
  * Has tell() called when a sanitizer has said its own, on standard error, and before the
  * program ends. AddressSanitizer asks for it; UndefinedBehaviorSanitizer, which is a library
  * of its own with gcc, can only be made to abort.

@@ -52,7 +52,7 @@ static void tell_of_fault(void)
 }
 
 /* Without a sanitizer's report it would not be known which test hangs. */
-static void tell_of_hang(int signal)
+CALLED_BY_SIGNAL static void tell_of_hang(int signal)
 {
     (void)signal;
     bail_out("it does not come back");

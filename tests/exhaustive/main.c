@@ -57,7 +57,7 @@ static void tell_of_fault(void)
 }
 
 /* Since the last alarm nothing has come to its end: so nothing will. */
-static void watch(int signal)
+CALLED_BY_SIGNAL static void watch(int signal)
 {
     static uint32_t transitions = UINT32_MAX;
     (void)signal;

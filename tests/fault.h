@@ -4,9 +4,9 @@
 #define TESTS_FAULT_H
 
 /*
- * A function that a signal calls. QEMU before 8.1 aligns the stack of an emulated program's handler
- * otherwise than the ABI has it, and AddressSanitizer then takes the handler's own variables for
- * what must not be touched.
+ * A function that a signal calls. QEMU 7.2 aligns the stack of an emulated program's handler to 8
+ * bytes, not as the ABI has it, and AddressSanitizer then takes the handler's own variables for what
+ * must not be touched.
  */
 #define CALLED_BY_SIGNAL __attribute__((force_align_arg_pointer))
 

@@ -37,7 +37,7 @@ _LINE_BYTES_MAX = 1 << 24
 _PR_SET_PDEATHSIG = 1
 _BINARY_FORMATS = Path("/proc/sys/fs/binfmt_misc")
 """Who starts what Linux does not: a file each (Linux, Documentation/admin-guide/binfmt-misc.rst)."""
-_EMULATOR = re.compile(r"interpreter /.*/qemu-i386(-static)?")
+_EMULATOR = re.compile(r"interpreter (/.*/qemu-i386(-static)?)")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 EMULATED = {"QEMU_RESERVED_VA": "0xbffff000", "ASAN_OPTIONS": "detect_leaks=0"}
@@ -48,16 +48,22 @@ no leaks, which takes ptrace."""
 Result = TypeVar("Result")
 
 
-def emulates_32_bit() -> bool:
-    """Whether an emulator of user programs starts the 32-bit ones, as heaplab sees to where Linux
-    does not: all that they say is right, but their times are the emulator's."""
-    def emulates(format_: Path) -> bool:
-        with contextlib.suppress(OSError):
-            lines = format_.read_text("utf-8").splitlines()
-            return lines[:1] == ["enabled"] and any(_EMULATOR.fullmatch(line) for line in lines)
-        return False
+def emulator_of_32_bit() -> Optional[Path]:
+    """The emulator that starts 32-bit programs, as heaplab sees to where Linux does not; or None.
 
-    return any(map(emulates, _BINARY_FORMATS.glob("*")))
+    All that emulated programs say is right, but their times are the emulator's.
+    """
+    for format_ in _BINARY_FORMATS.glob("*"):
+        with contextlib.suppress(OSError):
+            state, *lines = format_.read_text("utf-8").splitlines() or [""]
+            for match in filter(None, map(_EMULATOR.fullmatch, lines if state == "enabled" else [])):
+                return Path(match[1]).resolve()
+    return None
+
+
+def emulates_32_bit() -> bool:
+    """Whether an emulator starts 32-bit programs here."""
+    return emulator_of_32_bit() is not None
 
 
 def _die_with(parent: int, cpu_seconds: Optional[int]) -> Callable[[], None]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Iterator, Mapping, Optional, Sequence
 
-from lab import ROOT, build
+from lab import ROOT, build, process
 from lab.errors import InputError, RunError
 from lab.record.events import Alloc, Event, Failed, Free, ResizeBegins, ResizeEnds
 
@@ -183,7 +183,7 @@ def run(command: Sequence[str], scratch: Path, *, children: bool,
 
     Raises InputError if it cannot be recorded, RunError if the recording is not whole.
     """
-    check(command[0])
+    asked = check(command[0])
     library = build_library(build.lab_root() / "record")
     preload = " ".join(filter(None, [library, environment.get("LD_PRELOAD")]))
     variables = dict(environment, LOS_RECORD_DIRECTORY=str(scratch))
@@ -192,7 +192,8 @@ def run(command: Sequence[str], scratch: Path, *, children: bool,
     # The shell only says which process is meant: exec makes the program it.
     line = 'LOS_RECORD_PROCESS=$$ LD_PRELOAD="$0" exec "$@"'
     done = subprocess.run(["/bin/sh", "-c", line, preload, *command], env=variables, check=False)
-    recordings = sorted(filter(None, map(read, scratch.iterdir())), key=_age)
+    recordings = sorted((one for one in map(read, scratch.iterdir())
+                         if one and not _is_emulator(one, asked)), key=_age)
     for one in recordings:
         if one.error:
             raise RunError(f"{one.program}: the recording ended after {one.records:,} calls:"
@@ -201,6 +202,12 @@ def run(command: Sequence[str], scratch: Path, *, children: bool,
         raise RunError(f"{command[0]}: nothing was recorded: it called no malloc of the C"
                        " library's, or has one of its own")
     return done.returncode, recordings
+
+
+def _is_emulator(recording: Recording, asked: Path) -> bool:
+    """Whether it is of what starts 32-bit programs here, and not of what it started."""
+    emulator = process.emulator_of_32_bit()
+    return recording.program == str(emulator) and not asked.samefile(recording.program)
 
 
 def _age(recording: Recording) -> tuple[float, str]:

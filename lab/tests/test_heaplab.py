@@ -278,8 +278,14 @@ class Heaplab(unittest.TestCase):
                                      str(emulator)])
         self.assertEqual([word[:4] for word in words[5::2]], ["\\x7f", "\\xff"])
 
-    def test_a_command_that_makes_no_programs_does_not_ask_for_their_start(self) -> None:
+    def test_where_the_loader_is_not_to_be_found_nothing_is_done(self) -> None:
+        (self.tree / "pkg-a").touch()
         (self.tree / "loader").unlink()
+        self.assertEqual(self.run_it("compare"), (7, self.handed_over("compare"), ""))
+        self.assertEqual(self.calls(), [])
+
+    def test_a_command_that_makes_no_programs_does_not_ask_for_their_start(self) -> None:
+        (self.tree / "loader").write_bytes(b"\x7fELF, and nothing that any system starts")
         self.assertEqual(self.run_it("new"), (7, self.handed_over("new"), ""))
 
     def test_asking_for_help_installs_nothing(self) -> None:

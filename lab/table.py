@@ -14,6 +14,7 @@ from rich.text import Text
 
 from lab import heaps
 from lab.results import COSTS, FOOTPRINT_FIELDS, Document, Record, main_traces
+from lab.trace import is_fill
 
 WIDTH = 100
 """Columns that a table takes at most."""
@@ -239,7 +240,7 @@ def _workload_tables(document: Document) -> list[Table]:
     """One figure a table, a workload a column."""
     workloads = document["settings"]["workloads"]
     rows = _rows_by_trace(document)
-    held = [name for name in workloads if not name.startswith("fill-")]
+    held = [name for name in workloads if not is_fill(name)]
     made = []
     for first in range(0, len(held), WORKLOADS_A_TABLE):
         part = held[first:first + WORKLOADS_A_TABLE]
@@ -255,7 +256,7 @@ def _workload_tables(document: Document) -> list[Table]:
                  [_workload_column(name, lambda one: one["tightness"], share, max)
                   for name in part])):
             made.append(filled(f"workloads, {title}: {mixes}", note, columns, rows))
-    fills = [name for name in workloads if name.startswith("fill-")]
+    fills = [name for name in workloads if is_fill(name)]
     if fills:
         made.append(filled(
             "workloads, fill", "share of all memory that was requested at the first failure",

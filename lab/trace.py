@@ -53,7 +53,12 @@ class Trace:
     @property
     def fills(self) -> bool:
         """Whether it is a workload that ends at its first failure."""
-        return self.seed is not None and self.name.startswith("fill-")
+        return self.seed is not None and is_fill(self.name)
+
+
+def is_fill(workload: str) -> bool:
+    """Whether the workload of this name ends at its first failure."""
+    return workload.startswith("fill-")
 
 
 class _Reader:

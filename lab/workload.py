@@ -51,11 +51,6 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def fills(name: str) -> bool:
-    """Whether the workload of this name ends at its first failure."""
-    return name.startswith("fill-")
-
-
 def chosen(text: str) -> list[str]:
     """The workloads that --workloads names.
 

@@ -131,7 +131,7 @@ def check(request: Request, out: Path) -> None:
     written over."""
     results.check_writable([out])
     if request.is_workload:
-        if request.operations_limit and workload.fills(request.subject):
+        if request.operations_limit and trace.is_fill(request.subject):
             raise InputError(f"--operations: not with {request.subject}: it fills the heap, and"
                              " ends at its first failure")
         return

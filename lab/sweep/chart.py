@@ -18,6 +18,7 @@ from lab import heaps
 from lab.figures import BLUE, ORANGE, VERMILION, legend_on_top, power, style, svg
 from lab.results import Document, Record
 from lab.sweep.tables import size
+from lab.trace import is_fill
 
 _COLUMNS = 3
 _PANEL_INCHES = (2.35, 1.75)
@@ -120,7 +121,7 @@ def _others(axes: Axes, by_strategy: dict[str, list[Record]], strategy: str, lin
 
 def _own(axes: Axes, records: Sequence[Record], lines: Sequence[Line]) -> None:
     refusing = {one["heap_kib"] for one in records if one["failures"] and
-                not one["trace"].startswith("fill-")}
+                not is_fill(one["trace"])}
     for line in lines:
         points = _points(records, line)
         axes.fill_between([kib for kib, _ in points], [min(values) for _, values in points],
@@ -155,7 +156,7 @@ def _legend(figure: Figure, by_strategy: dict[str, list[Record]], lines: Sequenc
     if len(by_strategy) > 1:
         handles += axes.plot([], [], color=_OTHERS, linewidth=0.8,
                              label=f"others' {lines[0].label}")
-    if any(one["failures"] and not one["trace"].startswith("fill-")
+    if any(one["failures"] and not is_fill(one["trace"])
            for records in by_strategy.values() for one in records):
         handles += axes.plot([], [], color=BLUE, marker="o", markersize=4, linestyle="none",
                              markerfacecolor="white", label="hollow: refuses requests")

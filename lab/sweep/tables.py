@@ -7,6 +7,7 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 from lab.results import Document, Record
 from lab.table import BEST, WARNING, Column, Row, Table, filled, mean, share
+from lab.trace import is_fill
 
 COLUMNS = 8
 """Heap sizes in one table, so that it takes no more than 100 columns."""
@@ -39,7 +40,7 @@ def of_traces(document: Document, names: Sequence[str], title: str) -> list[Tabl
 def groups(document: Document) -> Iterator[tuple[str, list[str]]]:
     """What tables are made of when there is no room for one of each trace."""
     settings = document["settings"]
-    fills = [name for name in settings["workloads"] if name.startswith("fill-")]
+    fills = [name for name in settings["workloads"] if is_fill(name)]
     held = [name for name in settings["workloads"] if name not in fills]
     for title, names in (("traces", settings["traces"]), ("workloads", held),
                          ("fill workloads", fills)):

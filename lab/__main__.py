@@ -318,8 +318,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _carried_out(argv: Sequence[str]) -> int:
     try:
-        if process.emulates_32_bit():
-            os.environ.update(process.EMULATED)
+        process.suit_emulator()
         with process.stop_signals_raise():
             if not argv or argv[0] not in COMMANDS:
                 raise InputError(f"the commands are: {', '.join(COMMANDS)}")

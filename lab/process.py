@@ -37,10 +37,10 @@ _LINE_BYTES_MAX = 1 << 24
 _PR_SET_PDEATHSIG = 1
 _BINARY_FORMATS = Path("/proc/sys/fs/binfmt_misc")
 """Who starts what Linux does not: a file each (Linux, Documentation/admin-guide/binfmt-misc.rst)."""
-_EMULATOR = re.compile(r"interpreter (/.*/qemu-i386(-static)?)")
+_EMULATED = re.compile(r"enabled\ninterpreter (/.*/qemu-i386(-static)?)\n")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
-EMULATED = {"QEMU_RESERVED_VA": "0xbffff000", "ASAN_OPTIONS": "detect_leaks=0"}
+_ENVIRONMENT = {"QEMU_RESERVED_VA": "0xbffff000", "ASAN_OPTIONS": "detect_leaks=0"}
 """What an emulated program's environment tells: which addresses there are, since AddressSanitizer
 takes them to end below 3 GiB, the last page not used, as Linux has it for a stack; and to look for
 no leaks, which takes ptrace."""
@@ -55,8 +55,7 @@ def emulator_of_32_bit() -> Optional[Path]:
     """
     for format_ in _BINARY_FORMATS.glob("*"):
         with contextlib.suppress(OSError):
-            state, *lines = format_.read_text("utf-8").splitlines() or [""]
-            for match in filter(None, map(_EMULATOR.fullmatch, lines if state == "enabled" else [])):
+            if match := _EMULATED.match(format_.read_text("utf-8")):
                 return Path(match[1]).resolve()
     return None
 
@@ -64,6 +63,12 @@ def emulator_of_32_bit() -> Optional[Path]:
 def emulates_32_bit() -> bool:
     """Whether an emulator starts 32-bit programs here."""
     return emulator_of_32_bit() is not None
+
+
+def suit_emulator() -> None:
+    """Where an emulator starts 32-bit programs, put what they want into this environment."""
+    if emulates_32_bit():
+        os.environ.update(_ENVIRONMENT)
 
 
 def _die_with(parent: int, cpu_seconds: Optional[int]) -> Callable[[], None]:

@@ -241,15 +241,20 @@ def check_writable(paths: Sequence[Path]) -> None:
                              " replace")
         if os.path.islink(_target(path)):
             raise InputError(f"{path}: cannot be written: it is a link that leads back to itself")
-        parent = _target(path).parent
-        while not os.path.exists(parent):
-            parent = parent.parent
+        parent = _nearest(_target(path).parent)
         if not os.path.isdir(parent):
             raise InputError(f"{path}: cannot be written: {parent} is not a directory")
         if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
             raise InputError(f"{path}: cannot be written: no permission to write to {parent}")
     if len(set(map(_target, paths))) < len(paths):
         raise InputError(f"{paths[0]}: two results cannot be written to the same file")
+
+
+def _nearest(path: Path) -> Path:
+    """What there is of an absolute `path`: it, or the nearest directory above."""
+    while not os.path.exists(path):
+        path = path.parent
+    return path
 
 
 def _target(path: Path) -> Path:
@@ -262,9 +267,7 @@ def made_directory(path: Path) -> Path:
 
     Raises InputError unless files can be written there.
     """
-    place = path.absolute()
-    while not os.path.exists(place):
-        place = place.parent
+    place = _nearest(path.absolute())
     if not os.path.isdir(place):
         raise InputError(f"{path}: cannot be made: {place} is not a directory")
     try:

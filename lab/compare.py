@@ -362,7 +362,7 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
     if gate and old:
         _check_likeness(gate, old, request)
     measurement = Measurement(request, builds, directory)
-    say(f"{len(request.heaps)} heaps on {_number_of(request)}, {request.heap_kib}"
+    say(f"{len(request.heaps)} heaps on {table.load(_settings(request))}, {request.heap_kib}"
         f" KiB: {measurement.plan.total} jobs on {request.workers} cores")
     with Board(console, request.workers) as board:
         process.wait_for(
@@ -390,12 +390,6 @@ def _check_likeness(gate: Gate, old: baseline.Summary, request: Request) -> None
     """Raise InputError unless what is requested, so far as it is made, is like the old."""
     baseline.check(gate.path, old, _settings(request),
                    {one.name: one.sha256 for one in request.traces})
-
-
-def _number_of(request: Request) -> str:
-    recorded = len(request.traces) - len(request.workloads)
-    counts = {"traces": recorded, "workloads": len(request.workloads)}
-    return " and ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
 def _settings(request: Request) -> dict[str, Any]:

@@ -72,19 +72,12 @@ def _over_time(document: Document, trace: str) -> Iterator[Picture]:
         overtime.portraits(document, trace))
 
 
-def _load(document: Document) -> str:
-    """How many traces and workloads there are."""
-    counts = {kind: len(document["settings"][f"{kind}s"]) for kind in ("trace", "workload")}
-    return " and ".join(f"{count} {kind}{'s' if count > 1 else ''}"
-                        for kind, count in counts.items() if count)
-
-
 def page(document: Document) -> str:
     """The HTML page of a document."""
     return rendered("report.html", document=document, tables=table.tables(document),
                     legend=table.legend(document), overview=overview(document),
                     pictures=pictures(document), heaps=heaps.all_of(document["settings"]),
-                    on=_load(document))
+                    on=table.load(document["settings"]))
 
 
 def rendered(template: str, **values: object) -> str:

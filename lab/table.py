@@ -395,6 +395,13 @@ def legend(document: Document) -> list[str]:
     return sentences
 
 
+def load(settings: Mapping[str, Any]) -> str:
+    """What heaps are compared on: `5 traces and 1 workload`."""
+    counts = {kind: len(settings[f"{kind}s"]) for kind in ("trace", "workload")}
+    return " and ".join(f"{count} {kind}{'s' if count > 1 else ''}"
+                        for kind, count in counts.items() if count)
+
+
 def _rich(table: Table, widths: Sequence[int]) -> RichTable:
     made = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for place, (title, width) in enumerate(zip(table.columns, widths)):

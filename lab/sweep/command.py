@@ -98,7 +98,7 @@ def _asked_earlier(directory: Path, store: Store) -> Optional[Asked]:
     """What the sweep in the directory was asked for; None if there is none."""
     try:
         found = store.grid()
-        return None if found is None else Asked(**found)
+        return None if found is None else Asked.read(found)
     except (RunError, TypeError):
         raise InputError(f"{directory}: there is a sweep, but its grid.json cannot be read;"
                          " --resume with the options that it had"

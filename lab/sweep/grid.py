@@ -38,6 +38,19 @@ class Asked:
             made["traces"] = [str(trace.find(name).absolute()) for name in self.traces]
         return made
 
+    @staticmethod
+    def read(found: Any) -> Asked:
+        """What written() made. Raises TypeError for anything else."""
+        made = Asked(**found)
+        traces = [] if made.traces is None else made.traces
+        texts = (made.strategies, made.workloads, made.heap_kib, made.hardening)
+        if not (isinstance(traces, list) and all(isinstance(one, str) for one in traces) and
+                all(text is None or isinstance(text, str) for text in texts) and
+                all(number is None or type(number) is int  # bool is no number
+                    for number in (made.seeds, made.operations, made.samples))):
+            raise TypeError("no grid")
+        return made
+
 
 @dataclass(frozen=True)
 class Grid:

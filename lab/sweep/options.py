@@ -57,7 +57,8 @@ def _add_grid(grid: "argparse._ArgumentGroup") -> None:
     grid.add_argument("--hardening", metavar="A,B",
                       help="what is done about misuse: off, check, redzone, full (default: off)")
     grid.add_argument("--operations", type=count, metavar="N",
-                      help="only the first N operations of each (default: all)")
+                      help="only the first N operations of each (default: all); what fills the"
+                      " heap ends at its first failure all the same")
     grid.add_argument("--samples", type=samples, metavar="N",
                       help="how often a replay looks at its heap, for the pictures over time: 0 to"
                       " 4096 (default: 64)")

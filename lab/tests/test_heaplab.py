@@ -358,6 +358,13 @@ class Output(unittest.TestCase):
                 self.assertRegex(err, r"\Aheaplab: error: standard output\b.*: cannot be written:"
                                  r" No space left on device\n\Z")
 
+    def test_a_list_of_commands_that_cannot_be_written_is_one_line_and_status_1(self) -> None:
+        for argument in ("", "help", "--help"):
+            for output in (">/dev/full", ">&-"):
+                self.assertEqual(self.end(f'"{HEAPLAB}" {argument} {output}'), (
+                    1, "heaplab: error: standard output: the list of commands cannot be"
+                    " written\n"))
+
     def test_an_error_is_told_where_the_output_is_full_or_closed(self) -> None:
         for output in (">/dev/full", ">&-"):
             status, err = self.end(f'"$@" {output}', "record", "nothing")

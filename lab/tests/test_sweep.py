@@ -166,7 +166,8 @@ class OnceAndNoMore(Swept):
         arguments = ("--heap-kib", "64", "--traces", self.traces[0])
         first = self.succeed(*arguments)
         boots = self.boots()
-        for text in ("{", "[1]", '{"colour": "blue"}'):
+        for text in ("{", "[1]", '{"colour": "blue"}', '{"heap_kib": 64}', '{"seeds": "2"}',
+                     '{"traces": "linux-boot"}', '{"samples": true}'):
             (self.out / "grid.json").write_text(text, "ascii")
             for asked in (("--resume",), arguments):
                 self.assertEqual(self.finish(*asked), (

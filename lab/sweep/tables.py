@@ -1,16 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""A sweep as tables: a row for each strategy, a column for each heap size."""
+"""A sweep as tables: a row for each strategy, a column for each heap size, or for each trace."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from lab.results import Document, Record
 from lab.table import BEST, WARNING, Column, Row, Table, filled, mean, share
 from lab.trace import is_fill
 
 COLUMNS = 8
-"""Heap sizes in one table, so that it takes no more than 100 columns."""
+"""Of one table, so that it takes no more than 100 of a terminal's."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one column is of."""
+
+    title: str
+    has: Callable[[Record], bool]
 
 
 def size(kib: int) -> str:
@@ -19,21 +28,24 @@ def size(kib: int) -> str:
 
 
 def of_traces(document: Document, names: Sequence[str], title: str) -> list[Table]:
-    """Mean cost, tightness, and the spread over seeds, of these traces together."""
+    """Mean cost, tightness, and the spread of both over seeds.
+
+    Of these traces together, at each heap size; of each, where there is but one size.
+    """
+    settings = document["settings"]
+    each = len(settings["heap_kib"]) == 1 < len(names)
+    parts = [_of_trace(name) for name in names] if each else \
+        [_of_size(kib) for kib in settings["heap_kib"]]
+    where = f"{title}, {size(settings['heap_kib'][0])}" if each else title
+    chosen = [one for one in document["records"] if one["trace"] in names]
+    seeded = settings["seeds"] > 1 and any(one["seed"] for one in chosen)
+    words = {"unit": settings["unit"], "over": "seeds" if each else "traces and seeds"}
     made: list[Table] = []
-    several = len(document["settings"]["hardening"]) > 1
-    for hardening in document["settings"]["hardening"]:
-        chosen = [one for one in document["records"]
-                  if one["trace"] in names and one["hardening"] == hardening]
-        level = f", hardening {hardening}" if several else ""
-        made += _figure(document, chosen, f"{title}{level}: mean cost",
-                        f"{document['settings']['unit']} per operation", "mean", mean, min)
-        made += _figure(document, chosen, f"{title}{level}: tightness",
-                        "the mean over traces and seeds", "tightness", share, max)
-        if any(one["seed"] for one in chosen) and document["settings"]["seeds"] > 1:
-            made += _figure(document, chosen, f"{title}{level}: spread of the mean cost",
-                            "over seeds, (highest - lowest) / mean, in percent", "spread",
-                            _percent, min)
+    for hardening in settings["hardening"]:
+        level = f", hardening {hardening}" if len(settings["hardening"]) > 1 else ""
+        records = [one for one in chosen if one["hardening"] == hardening]
+        for figure in _FIGURES if seeded else _FIGURES[:2]:
+            made += _tables(figure, settings["strategies"], records, parts, where + level, words)
     return made
 
 
@@ -60,6 +72,9 @@ def legend(document: Document) -> list[str]:
         f"{BEST} marks the best of a column. {WARNING} marks more failures than others have: such"
         " a heap does less work, so its costs do not compete.",
     ]
+    if any(map(is_fill, settings["workloads"])):
+        sentences.insert(2, "Of what fills the heap: the share of all memory that was requested at"
+                            " the first failure.")
     if any(one["tightness"] is None for one in document["records"]):
         sentences.insert(-1, "Never: in no memory of up to 64 MiB, for at least one of them.")
     if limit := settings["operations_limit"]:
@@ -67,53 +82,75 @@ def legend(document: Document) -> list[str]:
     return sentences
 
 
+def _of_size(kib: int) -> Part:
+    return Part(size(kib), lambda one: one["heap_kib"] == kib)
+
+
+def _of_trace(name: str) -> Part:
+    return Part(name.replace("-", "\n"), lambda one: one["trace"] == name)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of several records together."""
+
+    name: str
+    note: str
+    written: Callable[[Optional[float]], str]
+    best: Callable[[Iterable[float]], float] = min
+
+    def column(self, part: Part) -> Column:
+        """Its column for a part; rows have what _summary() says of each."""
+        cost = self.name == "mean cost"
+        return Column(part.title, lambda row: row[part.title][self.name], self.written,
+                      best=self.best, only_least_failures=cost, marks_failures=cost,
+                      failures=lambda row: int(row[part.title]["failures"]))
+
+
 def _percent(value: Optional[float]) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def _figure(document: Document, chosen: Sequence[Record], title: str, note: str, figure: str,
-            written: Callable[[Optional[float]], str],
-            best: Callable[[Iterable[float]], float]) -> list[Table]:
-    """One figure at every heap size, in as many tables as it takes."""
+_SPREAD = "over seeds, (highest - lowest) / mean, in percent"
+_FIGURES = (Figure("mean cost", "{unit} per operation", mean),
+            Figure("tightness", "the mean over {over}", share, max),
+            Figure("spread of the mean cost", _SPREAD, _percent),
+            Figure("spread of the tightness", _SPREAD, _percent))
+
+
+def _tables(figure: Figure, strategies: Sequence[str], records: Sequence[Record],
+            parts: Sequence[Part], title: str, words: Mapping[str, str]) -> Iterator[Table]:
+    """One figure of every part, in as many tables as it takes."""
     rows: list[Row] = [{"strategy": strategy, **{
-        str(kib): _summary([one for one in chosen if one["strategy"] == strategy
-                            and one["heap_kib"] == kib])
-        for kib in document["settings"]["heap_kib"]}}
-        for strategy in document["settings"]["strategies"]]
-    sizes = document["settings"]["heap_kib"]
-    return [filled(title, note, [_column(kib, figure, written, best)
-                                 for kib in sizes[first:first + COLUMNS]], rows,
-                   name=lambda row: str(row["strategy"]))
-            for first in range(0, len(sizes), COLUMNS)]
-
-
-def _column(kib: int, figure: str, written: Callable[[Optional[float]], str],
-            best: Callable[[Iterable[float]], float]) -> Column:
-    key = str(kib)
-    return Column(size(kib), lambda row: row[key][figure], written, best=best,
-                  only_least_failures=figure == "mean", marks_failures=figure == "mean",
-                  failures=lambda row: int(row[key]["failures"]))
+        part.title: _summary([one for one in records if one["strategy"] == strategy
+                              and part.has(one)])
+        for part in parts}} for strategy in strategies]
+    for first in range(0, len(parts), COLUMNS):
+        yield filled(f"{title}: {figure.name}", figure.note.format_map(words),
+                     [figure.column(part) for part in parts[first:first + COLUMNS]], rows,
+                     name=lambda row: str(row["strategy"]))
 
 
 def _summary(records: Sequence[Record]) -> dict[str, Any]:
     operations = sum(one["cost"]["operations"] for one in records)
     tight = [one["tightness"] for one in records]
     return {
-        "mean": sum(one["cost"]["total"] for one in records) / operations if operations else None,
+        "mean cost": sum(one["cost"]["total"] for one in records) / operations
+                     if operations else None,
         "tightness": None if None in tight else sum(tight) / len(tight),
-        "spread": max(map(_spread, _by_trace(records)), default=None),
+        "spread of the mean cost": _spread(records, lambda one: one["cost"]["mean"]),
+        "spread of the tightness": _spread(records, lambda one: one["tightness"]),
         "failures": sum(one["failures"] for one in records),
     }
 
 
-def _by_trace(records: Sequence[Record]) -> list[list[float]]:
-    """The mean costs of each workload, over seeds."""
-    names = dict.fromkeys(one["trace"] for one in records)
-    means = [[one["cost"]["mean"] for one in records
-              if one["trace"] == name and one["cost"]["operations"]] for name in names]
-    return [some for some in means if some]
-
-
-def _spread(means: Sequence[float]) -> float:
-    middle = sum(means) / len(means)
-    return 100 * (max(means) - min(means)) / middle if middle else 0.0
+def _spread(records: Sequence[Record],
+            figure: Callable[[Record], Optional[float]]) -> Optional[float]:
+    """How far the seeds of a workload lie apart, in percent of their mean: the widest of all."""
+    found = []
+    for name in dict.fromkeys(one["trace"] for one in records):
+        values = [value for one in records
+                  if one["trace"] == name and (value := figure(one)) is not None]
+        if any(values):
+            found.append(100 * (max(values) - min(values)) * len(values) / sum(values))
+    return max(found, default=None)

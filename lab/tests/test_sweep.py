@@ -381,12 +381,36 @@ class Merged(Swept):
         made = self.made_up(seeds=(1, 3), failures=0)
         shown = tables.of_traces(made, ["one"], "one")
         self.assertEqual([one.title for one in shown], [
-            "one: mean cost", "one: tightness", "one: spread of the mean cost"])
+            "one: mean cost", "one: tightness", "one: spread of the mean cost",
+            "one: spread of the tightness"])
         # Means m and 3 m: their mean is 2 m, the spread 2 m.
         self.assertEqual([[cell.text for cell in cells] for _, cells in shown[2].rows],
                          [["100.0", "100.0"]] * 2)
         mean = made["records"][0]["cost"]["mean"]
         self.assertEqual(shown[0].rows[0][1][0].text, f"{mean * 2:,.1f}")
+
+    def test_the_spread_of_the_tightness_is_told_as_well(self) -> None:
+        made = self.made_up(seeds=(1, 3), failures=0)
+        for one in made["records"]:
+            one["tightness"] = {1: 0.5, 3: 0.6}[one["seed"]] if one["heap_kib"] == 64 else None
+        shown = tables.of_traces(made, ["one"], "one")[-1]
+        self.assertEqual([[cell.text for cell in cells] for _, cells in shown.rows],
+                         [["18.2", "-"]] * 2)
+
+    def test_at_one_size_each_trace_has_a_column(self) -> None:
+        made = self.made_up(seeds=(1, 3), failures=0)
+        made["settings"]["heap_kib"] = [64]
+        made["records"] = [one | {"trace": name, "tightness": tightness}
+                           for name, tightness in (("churn-a-50", 0.75), ("churn-b-50", 0.25))
+                           for one in made["records"] if one["heap_kib"] == 64]
+        shown = tables.of_traces(made, ["churn-a-50", "churn-b-50"], "workloads")
+        self.assertEqual([one.title for one in shown], [
+            "workloads, 64 KiB: mean cost", "workloads, 64 KiB: tightness",
+            "workloads, 64 KiB: spread of the mean cost",
+            "workloads, 64 KiB: spread of the tightness"])
+        self.assertEqual(shown[1].columns, ["strategy", "churn\na\n50", "churn\nb\n50"])
+        self.assertEqual([[cell.text for cell in cells] for _, cells in shown[1].rows],
+                         [["0.7500", "0.2500"]] * 2)
 
     def test_many_sizes_make_several_tables_none_too_wide(self) -> None:
         made = self.made_up(seeds=(1,), failures=0)

@@ -43,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_grid(grid: "argparse._ArgumentGroup") -> None:
-    grid.add_argument("--strategies", metavar="A,B", help="only these (default: all)")
+    grid.add_argument("--strategies", metavar="A,B",
+                      help="only these (default: all); peers such as dlmalloc can be among them")
     grid.add_argument("--traces", nargs="+", metavar="FILE",
                       help=".rep or .rep.gz files, or names of shipped traces (default: all"
                       " shipped, unless --workloads is given)")

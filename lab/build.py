@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Sequenc
 
 from lab import ROOT, process
 from lab.errors import InputError, RunError
-from lab.heaps import Heap
+from lab.heaps import Care, Heap
 from lab.results import made_directory
 
 HEAP_KIB_MIN, HEAP_KIB_DEFAULT, HEAP_KIB_MAX = 64, 1024, 65536
@@ -152,9 +152,8 @@ class Build:
         self.with_peers = with_peers
         self.hardening = hardening
         self.locking = locking
-        suffix = "" if hardening == "off" else f"-{hardening}"
-        suffix += "" if locking == "none" else f"-{locking}"
-        self.directory = (root or lab_root()) / f"kib-{heap_kib}{suffix}"
+        self.directory = (root or lab_root()) / \
+            f"kib-{heap_kib}{Care(hardening, locking).suffix}"
         self._programs: dict[str, Program] = {}
 
     def prepare(self, names: Sequence[str], say: Callable[[str], None]) -> None:
@@ -263,11 +262,10 @@ class Build:
 
 
 def builds_of(chosen: Iterable[Heap], heap_kib: int,
-              with_peers: bool = False) -> dict[tuple[str, str], Build]:
+              with_peers: bool = False) -> dict[Care, Build]:
     """The builds that heaps come from, by hardening and locking."""
-    return {(level, locking): Build(heap_kib, with_peers=with_peers, hardening=level,
-                                    locking=locking)
-            for level, locking in dict.fromkeys(heap.build for heap in chosen)}
+    return {care: Build(heap_kib, with_peers=with_peers, **care._asdict())
+            for care in dict.fromkeys(heap.care for heap in chosen)}
 
 
 def what_makes_code(provenance: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, object]]:

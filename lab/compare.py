@@ -23,12 +23,13 @@ from lab import baseline, cachegrind, heaps, process, qemu, replay, results, tab
 from lab.build import (Build, HEAP_KIB_DEFAULT, builds_of, checked_heap_kib, lab_root,
                        peers as known_peers, strategies as known_strategies)
 from lab.errors import InputError
-from lab.heaps import Heap
+from lab.heaps import Care, Heap
 from lab.outputs import Outputs
 from lab.progress import Board, duration
 from lab.reply import Answer
 from lab.schedule import COUNT, FOOTPRINT, SIMULATION, SMALLEST, Job, Plan, carry_out
 from lab.trace import Trace
+from lab.words import plural
 
 QUICK_OPERATIONS = 10_000
 """What --quick replays of each trace."""
@@ -100,7 +101,7 @@ _NO_ENVIRONMENT = ("env", "--ignore-environment")
 class Measurement:
     """Carries out the jobs of one comparison."""
 
-    def __init__(self, request: Request, programs: Mapping[tuple[str, str], Programs],
+    def __init__(self, request: Request, programs: Mapping[Care, Programs],
                  scratch: Path) -> None:
         """`programs`: by hardening and locking."""
         self._request = request
@@ -150,7 +151,7 @@ class Measurement:
         words = replay.count_words(one, self._request.unit, self._request.operations_limit,
                                    self._request.samples)
         machine = qemu.Machine(
-            kernel=self._programs[heap.build].program(f"los-{heap.strategy}.elf"),
+            kernel=self._programs[heap.care].program(f"los-{heap.strategy}.elf"),
             append=" ".join(words),
             module=self._files.get(job.trace), count=self._request.unit == "instructions",
             accel=self._request.accel,
@@ -166,7 +167,7 @@ class Measurement:
         """
         heap = self._heaps[job.strategy]
         machine = qemu.Machine(
-            kernel=self._programs[heap.build].program(f"los-{heap.strategy}.elf"),
+            kernel=self._programs[heap.care].program(f"los-{heap.strategy}.elf"),
             append=f"run=replay unit=instructions samples=0 workload={job.trace}"
             f" operations={job.operations}", count=True,
             memory_mib=qemu.MEMORY_MIB + self._request.heap_kib // 1024)
@@ -191,7 +192,7 @@ class Measurement:
 
     async def _simulate(self, job: Job) -> dict[str, int]:
         one, heap = self._traces[job.trace], self._heaps[job.strategy]
-        kernel = self._programs[heap.build].program(f"los-{heap.strategy}.elf")
+        kernel = self._programs[heap.care].program(f"los-{heap.strategy}.elf")
         events = self._scratch / f"{os.getpid()}-{job.strategy}-{job.trace}.cachegrind"
         try:
             await self._process(job, heap, timed_program(heap), "the simulation",
@@ -207,7 +208,7 @@ class Measurement:
     async def _process(self, job: Job, heap: Heap, name: str, what: str, words: Sequence[str],
                        patience: int = 1, within: Sequence[str] = ()) -> Any:
         """What a heap's Linux process answers; it may be silent for `patience` boots."""
-        command = [*within, str(self._programs[heap.build].program(name)), *words]
+        command = [*within, str(self._programs[heap.care].program(name)), *words]
         if job.trace in self._files:
             command.append(str(self._files[job.trace]))
         clock = process.Clock(None, self._request.stall_limit(job.operations) * patience)
@@ -322,12 +323,12 @@ def timed_program(heap: Heap) -> str:
     return f"{'timed' if heap.locking == 'none' else 'host'}-{heap.strategy}"
 
 
-def _built(request: Request, say: Callable[[str], None]) -> dict[tuple[str, str], Build]:
+def _built(request: Request, say: Callable[[str], None]) -> dict[Care, Build]:
     """The programs that a comparison needs, by hardening and locking."""
     with_peers = not set(known_peers()).isdisjoint(request.strategies)
     builds = builds_of(request.heaps, request.heap_kib, with_peers)
     for key, build in builds.items():
-        names = [name for heap in request.heaps if heap.build == key
+        names = [name for heap in request.heaps if heap.care == key
                  for name in (f"los-{heap.strategy}.elf", f"host-{heap.strategy}",
                               *([timed_program(heap)]
                                 if request.times_processes or request.simulate else []))]
@@ -357,19 +358,20 @@ def run(request: Request, outputs: Outputs, gate: Optional[Gate] = None) -> int:
     request = replace(request, traces=[*request.traces, *workload.make(
         request.workloads, seed=request.seed, heap_kib=request.heap_kib,
         operations_limit=request.operations_limit,
-        program=builds[request.heaps[0].build].program(f"host-{request.strategies[0]}"),
+        program=builds[request.heaps[0].care].program(f"host-{request.strategies[0]}"),
         directory=directory)])
     if gate and old:
         _check_likeness(gate, old, request)
     measurement = Measurement(request, builds, directory)
-    say(f"{len(request.heaps)} heaps on {table.load(_settings(request))}, {request.heap_kib}"
-        f" KiB: {measurement.plan.total} jobs on {request.workers} cores")
+    say(f"{plural(len(request.heaps), 'heap')} on {table.load(_settings(request))},"
+        f" {request.heap_kib} KiB: {plural(measurement.plan.total, 'job')} on"
+        f" {plural(request.workers, 'core')}")
     with Board(console, request.workers) as board:
         process.wait_for(
             carry_out(measurement.plan, request.workers, measurement.perform, board))
     document = results.document(
         settings=_settings(request),
-        build={heap.name: builds[heap.build].provenance(heap.strategy)
+        build={heap.name: builds[heap.care].provenance(heap.strategy)
                for heap in sorted(request.heaps, key=lambda heap: heap.name)},
         traces=request.traces, records=measurement.records(),
         host=results.host(request.accel, qemu_version(),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from lab.errors import InputError
 
@@ -15,6 +15,29 @@ LOCKINGS = ("none", "irq", "spin", "percpu")
 """What -Dlocking= takes; each is for more callers, or for more of them at a time."""
 
 OFF, NONE = LEVELS[0], LOCKINGS[0]
+
+
+class Care(NamedTuple):
+    """What is done about misuse, and about several callers."""
+
+    hardening: str = OFF
+    locking: str = NONE
+
+    @property
+    def words(self) -> list[str]:
+        """What is done; nothing where neither is."""
+        return [word for word, nothing in zip(self, Care()) if word != nothing]
+
+    @property
+    def suffix(self) -> str:
+        """For the names of files: `-check-spin`."""
+        return "".join(f"-{word}" for word in self.words)
+
+    def told(self, settings: Mapping[str, Any]) -> str:
+        """What stands in a title, where a measurement has heaps of which anything is done:
+        `, hardening off, locking spin`."""
+        return "".join(f", {dial} {word}" for dial, word, nothing
+                       in zip(self._fields, self, Care()) if settings[dial] != [nothing])
 
 
 @dataclass(frozen=True)
@@ -28,19 +51,22 @@ class Heap:
     @property
     def name(self) -> str:
         """What it is called: `tlsf`; `tlsf+check+spin` where it is hardened and locked."""
-        return "+".join([self.strategy,
-                         *([self.hardening] if self.hardening != OFF else []),
-                         *([self.locking] if self.locking != NONE else [])])
+        return "+".join([self.strategy, *self.care.words])
 
     @property
-    def build(self) -> tuple[str, str]:
+    def care(self) -> Care:
         """Which build it comes from: that of its hardening and locking."""
-        return self.hardening, self.locking
+        return Care(self.hardening, self.locking)
 
 
 def of(record: Mapping[str, Any]) -> Heap:
     """The heap that a record is of."""
     return Heap(record["strategy"], record["hardening"], record["locking"])
+
+
+def cares(settings: Mapping[str, Any]) -> list[Care]:
+    """What is done about the heaps of a measurement, in the order in which they are shown."""
+    return [Care(level, lock) for level in settings["hardening"] for lock in settings["locking"]]
 
 
 def all_of(settings: Mapping[str, Any]) -> list[Heap]:

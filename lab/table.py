@@ -15,6 +15,7 @@ from rich.text import Text
 from lab import heaps
 from lab.results import COSTS, FOOTPRINT_FIELDS, Document, Record, main_traces
 from lab.trace import is_fill
+from lab.words import plural
 
 WIDTH = 100
 """Columns that a table takes at most."""
@@ -398,8 +399,7 @@ def legend(document: Document) -> list[str]:
 def load(settings: Mapping[str, Any]) -> str:
     """What heaps are compared on: `5 traces and 1 workload`."""
     counts = {kind: len(settings[f"{kind}s"]) for kind in ("trace", "workload")}
-    return " and ".join(f"{count} {kind}{'s' if count > 1 else ''}"
-                        for kind, count in counts.items() if count)
+    return " and ".join(plural(count, kind) for kind, count in counts.items() if count)
 
 
 def _rich(table: Table, widths: Sequence[int]) -> RichTable:

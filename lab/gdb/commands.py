@@ -15,6 +15,7 @@ from lab.gdb import asked, call as calls, draw, kernel, magazines
 from lab.gdb.double import DoubleError
 from lab.gdb.snapshot import WORDS, Block, Snapshot, State, difference
 from lab.gdb.stops import outside
+from lab.words import plural
 
 LARGEST_HOLES = 10
 CONTENTS_BYTES = 64
@@ -204,19 +205,19 @@ def _position(address: int, block: Block) -> str:
     start = block.payload if block.state is State.LIVE else block.start
     size = block.payload_bytes if block.state is State.LIVE else block.bytes
     if address < start:
-        where = f"in the header, {draw.plural(start - address, 'byte')} before the payload, of"
+        where = f"in the header, {plural(start - address, 'byte')} before the payload, of"
     elif address == start:
         where = "the start of"
     elif address < start + size:
-        where = f"{draw.plural(address - start, 'byte')} into"
+        where = f"{plural(address - start, 'byte')} into"
     elif address == start + size:
         where = "right behind the end of"
     else:
-        where = f"{draw.plural(address - start - size, 'byte')} behind the end of"
+        where = f"{plural(address - start - size, 'byte')} behind the end of"
     taking = f", taking {block.bytes:,}," if block.bytes != size else ""
     if block.asked_bytes not in (None, size):
         taking += f"{'' if taking else ','} {block.asked_bytes:,} asked for,"
-    return f"{where} {WORDS[block.state]} of {draw.plural(size, 'byte')}{taking}" \
+    return f"{where} {WORDS[block.state]} of {plural(size, 'byte')}{taking}" \
         f" at 0x{start:08x}"
 
 
@@ -229,7 +230,7 @@ def _life(heap: kernel.Heap, address: int) -> list[str]:
     lines = _owners(told["life"])
     before = told["before"]
     if int(before["block"]) and not int(told["life"]["freed_by"]):
-        lines.append(f"  before, a block of {draw.plural(int(before['bytes']), 'byte')} was there")
+        lines.append(f"  before, a block of {plural(int(before['bytes']), 'byte')} was there")
         lines += [f"  {line}" for line in _owners(before)]
     if not lines and heap.hardening in ("off", "check"):
         lines.append(f"  (who allocated it is known from hardening redzone on; this is"
@@ -283,8 +284,8 @@ parked in whose magazines, and, from hardening check on, what it has counted sin
         whose = ", ".join(f"{counts[place]:,} {place}" for place in sorted(counts))
         return [f"magazines  {int(status['exchanges']):,} exchanged at the depot,"
                 f" {int(status['refills']):,} filled by the strategy,"
-                f" {draw.plural(int(status['reclaims']), 'reclaim')}",
-                f"parked     {draw.plural(len(heap.parked), 'block')}{': ' * bool(whose)}{whose}"]
+                f" {plural(int(status['reclaims']), 'reclaim')}",
+                f"parked     {plural(len(heap.parked), 'block')}{': ' * bool(whose)}{whose}"]
 
     def _fragmentation(self, snapshot: Snapshot) -> list[str]:
         holes = [hole.bytes for hole in snapshot.of(State.FREE)]
@@ -299,8 +300,8 @@ parked in whose magazines, and, from hardening check on, what it has counted sin
         except DoubleError as error:
             return [f"{CANNOT_SAY} {error})"]
         failures = [int(stats["failures"][place]) for place in range(4)]
-        lines = [f"counted    at most {draw.plural(int(stats['peak_live_blocks']), 'live block')}"
-                 f" at once; {draw.plural(int(stats['misuses']), 'misuse')}"]
+        lines = [f"counted    at most {plural(int(stats['peak_live_blocks']), 'live block')}"
+                 f" at once; {plural(int(stats['misuses']), 'misuse')}"]
         if int(stats["peak_requested_bytes"]):
             lines.append(f"requested  {int(stats['requested_bytes']):,} bytes, at most"
                          f" {int(stats['peak_requested_bytes']):,}")
@@ -326,7 +327,7 @@ in $damage afterwards."""
         damage = heap.damage()
         if not damage:
             at_work = calls.at_work()
-            say(f"sound: {draw.plural(len(heap.snapshot().blocks), 'block')} tile the heap, and"
+            say(f"sound: {plural(len(heap.snapshot().blocks), 'block')} tile the heap, and"
                 f" all invariants of {heap.name} hold"
                 + (f" (in the middle of {at_work})" if at_work else ""))
             return
@@ -363,7 +364,7 @@ The largest, by size, and how many there are of each size."""
         say(*draw.hole_lines(snapshot.of(State.FREE), LARGEST_HOLES))
         for state, how in ((State.CACHED, "kept whole for reuse"), (State.PARKED, "parked")):
             if blocks := snapshot.of(state):
-                say(f"besides, {draw.plural(len(blocks), 'free block')} of"
+                say(f"besides, {plural(len(blocks), 'free block')} of"
                     f" {snapshot.bytes_of(state):,} bytes in all {how}")
 
 
@@ -385,7 +386,7 @@ The caller of the oldest block comes first. Callers are known from hardening red
         leaks = list(heap.leaks(LEAKING_CALLERS_MAX))
         for leak in leaks:
             oldest = leak["oldest"]
-            say(f"{draw.plural(int(leak['blocks']), 'block')}, {int(leak['bytes']):,} bytes, by"
+            say(f"{plural(int(leak['blocks']), 'block')}, {int(leak['bytes']):,} bytes, by"
                 f" {kernel.caller_place(int(leak['allocated_by']))}; the oldest at"
                 f" 0x{int(oldest['block']):08x}, number {int(oldest['number']):,}")
         if len(leaks) == LEAKING_CALLERS_MAX:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Iterable, Iterator, Mapping, Sequence
 
 from lab.gdb.snapshot import Block, Difference, Snapshot, State
+from lab.words import plural
 
 COLUMNS = 64
 LINE_LETTERS = 98
@@ -51,11 +52,6 @@ class Ink:
         """Words on a block, in the colour that it has on a map."""
         letter = _LETTER.get(block.state, LIVE)
         return f"\033[{_COLOUR[letter]}m{text}\033[0m" if self.coloured else text
-
-
-def plural(count: int, what: str) -> str:
-    """A count of things."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 # --- maps ---------------------------------------------------------------------------------------

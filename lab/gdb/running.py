@@ -11,6 +11,7 @@ from lab.gdb import backwards, call as calls, draw, kernel, stops
 from lab.gdb.commands import Command, current_heap, ink, say
 from lab.gdb.snapshot import WORDS, Block, State, difference
 from lab.gdb.stops import outside
+from lab.words import plural
 
 PROGRESS_CALLS = 1000
 FRAMES_SHOWN = 4
@@ -90,10 +91,10 @@ def _watched(heap: kernel.Heap, address: int) -> tuple[int, int, str]:
     if block is None:
         raise gdb.GdbError(outside(address, heap))
     if _is_owned(block):
-        size = draw.plural(block.bytes, "byte")
+        size = plural(block.bytes, "byte")
         return block.start, block.bytes, f"{WORDS[block.state]} of {size} at 0x{block.start:08x}"
     count = min(BYTES_WHERE_NO_BLOCK, heap.region.end - address)
-    return address, count, f"{draw.plural(count, 'byte')} at 0x{address:08x}, in" \
+    return address, count, f"{plural(count, 'byte')} at 0x{address:08x}, in" \
         f" {WORDS[block.state]}"
 
 
@@ -121,7 +122,7 @@ look around there, or ask again for the one before; 'continue' goes forwards."""
         start, count, what = _watched(heap, address)
         if comma:
             start, count = address, self._count(amount.strip(), address, heap)
-            what = f"{draw.plural(count, 'byte')} at 0x{address:08x}"
+            what = f"{plural(count, 'byte')} at 0x{address:08x}"
         change = backwards.last_change(start, count)
         place = change.places[0]
         marked = range(start + place, start + change.places[-1] + 1)
@@ -174,7 +175,7 @@ again, a few milliseconds for each call of the heap, and ends where it was."""
     def _now(self, heap: kernel.Heap, address: int) -> str:
         block = heap.snapshot().at(address)
         assert block is not None
-        return f"in {WORDS[block.state]} of {draw.plural(block.bytes, 'byte')}" \
+        return f"in {WORDS[block.state]} of {plural(block.bytes, 'byte')}" \
             f" at 0x{block.start:08x}"
 
 

@@ -153,9 +153,9 @@ def run(request: Request, out: Path) -> int:
     builds = builds_of(request.heaps, request.heap_kib)
     for build in builds.values():
         build.prepare([*(f"los-{strategy}.elf" for strategy in request.strategies), maker], say)
-    of = _subject(request, builds[request.heaps[0].build].program(maker))
+    of = _subject(request, builds[request.heaps[0].care].program(maker))
     filming = Filming(request, of, {
-        heap.name: builds[heap.build].program(f"los-{heap.strategy}.elf")
+        heap.name: builds[heap.care].program(f"los-{heap.strategy}.elf")
         for heap in request.heaps}, lab_root() / "traces")
     say(f"{of.name} on {', '.join(heap.name for heap in request.heaps)}, {request.heap_kib} KiB")
     with Board(console, request.workers) as board:

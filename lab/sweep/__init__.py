@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sweeps: a grid of strategies, traces, seeds, heap sizes and hardening levels, job by job.
+"""Sweeps: a grid of strategies, traces, seeds, heap sizes, hardening levels and locks, job by job.
 
 A sweep lives in a directory. All that a job needs is in there, under names that are hashes:
 programs, traces, and the job itself, whose name is the hash of what it depends on. A job's

@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from lab import heaps
 from lab.figures import BLUE, ORANGE, VERMILION, legend_on_top, power, style, svg
+from lab.heaps import Care, Heap
 from lab.results import Document, Record
 from lab.sweep.tables import size
 from lab.trace import is_fill
@@ -51,33 +52,31 @@ _COSTS = (Line("mean", _cost("mean"), "o", BLUE), Line("p99.9", _cost("p999"), "
 _TIGHTNESS = (Line("tightness", lambda one: one["tightness"], "o", BLUE),)
 
 
-def cost(document: Document, trace: str, hardening: str) -> str:
+def cost(document: Document, trace: str, care: Care) -> str:
     """Mean, p99.9 and max against the heap's size."""
-    return _chart(document, trace, hardening, _COSTS,
+    return _chart(document, trace, care, _COSTS,
                   f"{document['settings']['unit']}, logarithmic", logarithmic=True)
 
 
-def tightness(document: Document, trace: str, hardening: str) -> str:
+def tightness(document: Document, trace: str, care: Care) -> str:
     """Tightness against the heap's size."""
-    return _chart(document, trace, hardening, _TIGHTNESS, "tightness", logarithmic=False)
+    return _chart(document, trace, care, _TIGHTNESS, "tightness", logarithmic=False)
 
 
-def all_of(document: Document) -> Iterator[tuple[str, str, str, str]]:
-    """Name, trace, hardening and SVG of every picture."""
+def all_of(document: Document) -> Iterator[tuple[str, str, Care, str]]:
+    """Name, trace, what is done about misuse and callers, and SVG of every picture."""
     settings = document["settings"]
-    for hardening in settings["hardening"]:
-        level = "" if settings["hardening"] == [heaps.OFF] else f"-{hardening}"
+    for care in heaps.cares(settings):
         for trace in (*settings["traces"], *settings["workloads"]):
-            yield f"cost-{trace}{level}", trace, hardening, cost(document, trace, hardening)
-            yield (f"tightness-{trace}{level}", trace, hardening,
-                   tightness(document, trace, hardening))
+            yield f"cost-{trace}{care.suffix}", trace, care, cost(document, trace, care)
+            yield f"tightness-{trace}{care.suffix}", trace, care, tightness(document, trace, care)
 
 
-def _chart(document: Document, trace: str, hardening: str, lines: Sequence[Line], label: str,
+def _chart(document: Document, trace: str, care: Care, lines: Sequence[Line], label: str,
            logarithmic: bool) -> str:
     strategies = document["settings"]["strategies"]
     by_strategy = {strategy: [one for one in document["records"] if one["trace"] == trace
-                              and one["hardening"] == hardening and one["strategy"] == strategy]
+                              and heaps.of(one) == Heap(strategy, *care)]
                    for strategy in strategies}
     columns = min(_COLUMNS, len(strategies))
     rows = -(-len(strategies) // columns)

@@ -24,6 +24,7 @@ from lab.sweep.local import Local
 from lab.sweep.plan import Cell
 from lab.sweep.store import Store
 from lab.sweep.work import Work
+from lab.words import plural
 
 
 class Engine(Protocol):
@@ -129,11 +130,11 @@ class Sweep:
             self._store.put_trace(one.sha256, one.text)
         making = plan.making(self._grid, programs)
         check = plan.check_job(self._grid, programs)
-        self._do("preparations", [check, *making.values()], self._local, None)
+        self._do("preparation", [check, *making.values()], self._local, None)
         planner = plan.Planner(self._grid, programs, self._request.stall_seconds)
         cells = list(planner.cells(plan.made_workloads(making, self._store)))
         jobs = [job for cell in cells for job in (cell.count, cell.smallest) if job]
-        self._do("jobs", [check, *jobs], self._engine(), check.key)
+        self._do("job", [check, *jobs], self._engine(), check.key)
         return cells, programs.provenance
 
     def _engine(self) -> Engine:
@@ -147,9 +148,9 @@ class Sweep:
         work = Work(self._store, by_key, check)
         if work.pending:
             before = len(self._before & by_key.keys())
-            self.say(f"{work.total:,} {what}"
+            self.say(plural(work.total, what)
                      + (f", {before:,} of them done before" if before else ""))
-            with Board(self._console, what) as board:
+            with Board(self._console, f"{what}s") as board:
                 process.wait_for(engine.carry_out(work, board.show))
         work.insist_on_all()
 

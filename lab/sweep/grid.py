@@ -12,6 +12,7 @@ from lab import compare, heaps, replay, trace
 from lab.build import (HEAP_KIB_MAX, HEAP_KIB_MIN, peers as known_peers,
                        strategies as known_strategies)
 from lab.errors import InputError
+from lab.heaps import Heap
 from lab.trace import Trace
 
 SAMPLES = 64
@@ -28,6 +29,7 @@ class Asked:
     seeds: Optional[int] = None
     heap_kib: Optional[str] = None
     hardening: Optional[str] = None
+    locking: Optional[str] = None
     operations: Optional[int] = None
     samples: Optional[int] = None
 
@@ -43,7 +45,8 @@ class Asked:
         """What written() made. Raises TypeError for anything else."""
         made = Asked(**found)
         traces = [] if made.traces is None else made.traces
-        texts = (made.strategies, made.workloads, made.heap_kib, made.hardening)
+        texts = (made.strategies, made.workloads, made.heap_kib, made.hardening,
+                 made.locking)
         if not (isinstance(traces, list) and all(isinstance(one, str) for one in traces) and
                 all(text is None or isinstance(text, str) for text in texts) and
                 all(number is None or type(number) is int  # bool is no number
@@ -62,8 +65,14 @@ class Grid:
     seeds: int
     heap_kib: Sequence[int]
     hardening: Sequence[str]
+    locking: Sequence[str]
     operations_limit: Optional[int]
     samples: int
+
+    @property
+    def heaps(self) -> Sequence[Heap]:
+        """All that is measured, whatever its size."""
+        return heaps.each(self.strategies, self.hardening, self.locking)
 
     @property
     def with_peers(self) -> bool:
@@ -83,6 +92,7 @@ def check(asked: Asked) -> Grid:
     grid = Grid(
         heap_kib=sizes(asked.heap_kib or HEAP_KIB),
         hardening=heaps.chosen_levels(asked.hardening or heaps.OFF),
+        locking=heaps.chosen_lockings(asked.locking or heaps.NONE),
         strategies=compare.chosen_heaps(asked.strategies, known_strategies(), known_peers(), False),
         workloads=compare.chosen_workloads(asked.traces, asked.workloads, quick=True),
         traces=trace.read_all(compare.chosen_traces(asked.traces, asked.workloads)),

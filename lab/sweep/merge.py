@@ -2,8 +2,8 @@
 """The results of all jobs, put together.
 
 The records are those of `compare`, one for each cell of the grid. Those of one heap size, one
-hardening level and the first seed are a comparison: `slices` makes them the document that
-`compare` writes, which every picture, page and baseline takes.
+hardening level, one lock and the first seed are a comparison: `slices` makes them the document
+that `compare` writes, which every picture, page and baseline takes.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Any, Iterable, Iterator, Mapping
 
 from lab import heaps, replay, results, trace
-from lab.heaps import Heap
+from lab.heaps import Care, Heap
 from lab.results import Document, Record
 from lab.sweep.grid import Grid
 from lab.sweep.plan import UNIT, Cell
 from lab.sweep.store import Store
 
 SCHEMA = "los-heap-lab/sweep"
-VERSION = 1
+VERSION = 2
 
 
 def records(grid: Grid, cells: Iterable[Cell], store: Store) -> list[Record]:
@@ -58,6 +58,7 @@ def document(grid: Grid, cells: Iterable[Cell], made: Iterable[Record],
             "seeds": grid.seeds,
             "heap_kib": list(grid.heap_kib),
             "hardening": list(grid.hardening),
+            "locking": list(grid.locking),
             "operations_limit": grid.operations_limit,
             "unit": UNIT,
         },
@@ -72,15 +73,13 @@ def document(grid: Grid, cells: Iterable[Cell], made: Iterable[Record],
 
 
 def slices(made: Document) -> Iterator[tuple[str, Document]]:
-    """What `compare` would have written at each heap size and hardening level, by a name."""
-    settings = made["settings"]
-    for hardening in settings["hardening"]:
-        for kib in settings["heap_kib"]:
-            name = f"{kib}-kib" + ("" if settings["hardening"] == [heaps.OFF] else f"-{hardening}")
-            yield name, _slice(made, kib, hardening)
+    """What `compare` would have written at each heap size, hardening level and lock, by a name."""
+    for care in heaps.cares(made["settings"]):
+        for kib in made["settings"]["heap_kib"]:
+            yield f"{kib}-kib{care.suffix}", _slice(made, kib, care)
 
 
-def _slice(made: Document, kib: int, hardening: str) -> Document:
+def _slice(made: Document, kib: int, care: Care) -> Document:
     settings = made["settings"]
     traces = [{name: value for name, value in one.items() if name != "heap_kib"}
               for one in made["traces"]
@@ -93,16 +92,16 @@ def _slice(made: Document, kib: int, hardening: str) -> Document:
             "traces": settings["traces"],
             "workloads": settings["workloads"],
             "seed": 1 if settings["workloads"] else None,
-            "hardening": [hardening],
-            "locking": [heaps.NONE],
+            "hardening": [care.hardening],
+            "locking": [care.locking],
             "heap_kib": kib,
             "operations_limit": settings["operations_limit"],
             "unit": settings["unit"],
         },
-        "build": {Heap(name, hardening).name: made["build"][hardening][name]
-                  for name in sorted(settings["strategies"])},
+        "build": {name: made["build"][name] for name in (
+            Heap(strategy, *care).name for strategy in sorted(settings["strategies"]))},
         "traces": traces,
         "records": [one for one in made["records"] if one["heap_kib"] == kib
-                    and one["hardening"] == hardening and one["seed"] in (None, 1)],
+                    and heaps.of(one).care == care and one["seed"] in (None, 1)],
         "host": made["host"],
     }

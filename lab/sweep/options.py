@@ -17,7 +17,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="heaplab sweep", allow_abbrev=False,
         description="Replay traces and workloads on kernel heaps at many heap sizes, with many"
-        " seeds, at several hardening levels: on this machine's cores, or on a cluster. A sweep"
+        " seeds, at several hardening levels, with several locks: on this machine's cores, or on a cluster. A sweep"
         " that was ended in whatever way goes on with --resume; nothing is computed twice.")
     _add_grid(parser.add_argument_group(
         "the grid",
@@ -57,6 +57,9 @@ def _add_grid(grid: "argparse._ArgumentGroup") -> None:
                       help="make each workload from the seeds 1 to N (default: 1)")
     grid.add_argument("--hardening", metavar="A,B",
                       help="what is done about misuse: off, check, redzone, full (default: off)")
+    grid.add_argument("--locking", metavar="A,B",
+                      help="what is done about several callers: none, irq, spin, percpu (default:"
+                      " none)")
     grid.add_argument("--operations", type=count, metavar="N",
                       help="only the first N operations of each (default: all); what fills the"
                       " heap ends at its first failure all the same")
@@ -74,6 +77,7 @@ def sweep(argv: Sequence[str]) -> int:
     from lab.sweep.grid import Asked
     return command.run(command.Request(
         Asked(options.strategies, options.traces, options.workloads, options.seeds,
-              options.heap_kib, options.hardening, options.operations, options.samples),
+              options.heap_kib, options.hardening, options.locking, options.operations,
+              options.samples),
         options.out, options.resume, options.jobs, options.time_limit,
         options.engine == "slurm", options.batch, options.pages))

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
-from lab import heaps, report
+from lab import report
+from lab.heaps import Care
 from lab.report import Picture
 from lab.results import Document
 from lab.sweep import tables
@@ -17,16 +18,15 @@ _CAPTIONS = {
 _BAND = " The band reaches from the lowest to the highest seed."
 
 
-def page(document: Document, charts: Iterable[tuple[str, str, str, str]]) -> str:
+def page(document: Document, charts: Iterable[tuple[str, str, Care, str]]) -> str:
     """The HTML page of a sweep, with its pictures."""
     pictures: dict[str, list[Picture]] = {}
-    for name, trace, hardening, svg in charts:
+    settings = document["settings"]
+    for name, trace, care, svg in charts:
         kind = name.partition("-")[0]
-        level = "" if document["settings"]["hardening"] == [heaps.OFF] else \
-            f", hardening {hardening}"
-        band = _BAND if document["settings"]["seeds"] > 1 else ""
-        pictures.setdefault(trace, []).append(
-            Picture(f"{trace}, {kind}{level}", _CAPTIONS[kind] + band, svg))
+        band = _BAND if settings["seeds"] > 1 else ""
+        pictures.setdefault(trace, []).append(Picture(
+            f"{trace}, {kind}{care.told(settings)}", _CAPTIONS[kind] + band, svg))
     parts: list[dict[str, Any]] = [
         {"title": trace, "pictures": shown, "tables": tables.of_traces(document, [trace], trace)}
         for trace, shown in pictures.items()]

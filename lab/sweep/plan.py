@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Optional, Protocol
 
-from lab import heaps, replay
-from lab.build import Build
+from lab import replay
+from lab.build import builds_of
+from lab.heaps import Care, Heap
 from lab.schedule import COUNT, SMALLEST
 from lab.sweep.grid import Grid
 from lab.sweep.job import MAKE, Job
@@ -29,10 +30,9 @@ _CHECK_WORDS = ("run=replay", f"unit={UNIT}", "workload=churn-kernel-50", "seed=
 class Cell:
     """One point of the grid, and the jobs that its record is made of."""
 
-    strategy: str
+    heap: Heap
     trace: Trace
     heap_kib: int
-    hardening: str
     count: Job
     smallest: Optional[Job]
 
@@ -54,41 +54,45 @@ class Builder(Protocol):
 class Programs:
     """The programs of a grid, built and kept in its directory; the hash of each."""
 
-    kernels: dict[tuple[str, int, str], str] = field(default_factory=dict)
-    """By strategy, heap size and hardening."""
-    hosts: dict[tuple[str, str], str] = field(default_factory=dict)
-    """By strategy and hardening; they take their heap's size when they start."""
-    provenance: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By hardening and strategy."""
+    kernels: dict[tuple[Heap, int], str] = field(default_factory=dict)
+    """By heap and size."""
+    hosts: dict[Heap, str] = field(default_factory=dict)
+    """They take their heap's size when they start."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """By the name of the heap."""
 
 
 def build(grid: Grid, store: Store, say: Callable[[str], None]) -> Programs:
     """Build all kernels and host programs of a grid."""
     made = Programs()
-    for hardening in grid.hardening:
-        for kib in grid.heap_kib:
-            builder: Builder = Build(kib, with_peers=grid.with_peers, hardening=hardening)
-            hosts = kib == grid.heap_kib[0]
+    for kib in grid.heap_kib:
+        hosts = kib == grid.heap_kib[0]
+        builders: Mapping[Care, Builder] = builds_of(grid.heaps, kib, grid.with_peers)
+        for builder in builders.values():
             builder.prepare([name for strategy in grid.strategies for name in (
                 f"los-{strategy}.elf", *([f"host-{strategy}"] if hosts else []))], say)
-            for strategy in grid.strategies:
-                made.kernels[strategy, kib, hardening] = store.put_program(
-                    builder.program(f"los-{strategy}.elf"))
-                if hosts:
-                    made.hosts[strategy, hardening] = store.put_program(
-                        builder.program(f"host-{strategy}"))
-                    made.provenance.setdefault(hardening, {})[strategy] = \
-                        builder.provenance(strategy)
+        for heap in grid.heaps:
+            builder = builders[heap.care]
+            made.kernels[heap, kib] = store.put_program(
+                builder.program(f"los-{heap.strategy}.elf"))
+            if hosts:
+                made.hosts[heap] = store.put_program(builder.program(f"host-{heap.strategy}"))
+                made.provenance[heap.name] = builder.provenance(heap.strategy)
     return made
+
+
+def _due(heap: Heap, kib: int) -> dict[str, Any]:
+    """What a record must say."""
+    return {"strategy": heap.strategy, "hardening": heap.hardening, "locking": heap.locking,
+            "heap_kib": kib, "unit": UNIT}
 
 
 def check_job(grid: Grid, programs: Programs) -> Job:
     """The small job by which a machine shows that it counts as others do."""
-    strategy, kib, hardening = grid.strategies[0], grid.heap_kib[0], grid.hardening[0]
-    return Job(COUNT, programs.kernels[strategy, kib, hardening], None, _CHECK_WORDS,
-               title=f"the check of this machine ({strategy})", memory_mib=256,
-               stall_seconds=replay.STALL_SECONDS,
-               due={"strategy": strategy, "heap_kib": kib, "hardening": hardening, "unit": UNIT})
+    heap, kib = grid.heaps[0], grid.heap_kib[0]
+    return Job(COUNT, programs.kernels[heap, kib], None, _CHECK_WORDS,
+               title=f"the check of this machine ({heap.strategy})", memory_mib=256,
+               stall_seconds=replay.STALL_SECONDS, due=_due(heap, kib))
 
 
 Seeded = tuple[str, int, int]
@@ -97,7 +101,7 @@ Seeded = tuple[str, int, int]
 
 def making(grid: Grid, programs: Programs) -> dict[Seeded, Job]:
     """The jobs that make the workloads."""
-    host = programs.hosts[grid.strategies[0], grid.hardening[0]]
+    host = programs.hosts[grid.heaps[0]]
     limit = [f"operations={grid.operations_limit}"] if grid.operations_limit else []
     return {(name, seed, kib): Job(
                 MAKE, host, None, ("run=print", f"workload={name}", f"seed={seed}", *limit,
@@ -124,29 +128,27 @@ class Planner:
 
     def cells(self, workloads: Mapping[Seeded, Trace]) -> Iterator[Cell]:
         """Every point of the grid."""
-        for hardening in self.grid.hardening:
-            for kib in self.grid.heap_kib:
-                here = [*self.grid.traces, *(one for (_, _, for_kib), one in workloads.items()
-                                             if for_kib == kib)]
-                for strategy in self.grid.strategies:
-                    yield from (self._cell(strategy, one, kib, hardening) for one in here)
+        for kib in self.grid.heap_kib:
+            here = [*self.grid.traces, *(one for (_, _, for_kib), one in workloads.items()
+                                         if for_kib == kib)]
+            for heap in self.grid.heaps:
+                yield from (self._cell(heap, one, kib) for one in here)
 
-    def _cell(self, strategy: str, one: Trace, kib: int, hardening: str) -> Cell:
-        level = "" if hardening == heaps.OFF else f", hardening {hardening}"
+    def _cell(self, heap: Heap, one: Trace, kib: int) -> Cell:
         seed = "" if one.seed is None else f", seed {one.seed}"
-        where = f"{strategy} on {one.name}{seed}, {kib} KiB{level}"
+        where = f"{heap.name} on {one.name}{seed}, {kib} KiB"
         stall = self.stall_seconds or replay.stall_limit(kib, self.grid.operations(one))
         limit = self.grid.operations_limit
         module = one.sha256 if one.seed is None else None
-        due = {"strategy": strategy, "heap_kib": kib, "hardening": hardening, "unit": UNIT}
+        due = _due(heap, kib)
         count = Job(
-            COUNT, self.programs.kernels[strategy, kib, hardening], module,
+            COUNT, self.programs.kernels[heap, kib], module,
             tuple(replay.count_words(one, UNIT, limit, self.grid.samples)),
             title=f"{where}, {COUNT}", memory_mib=replay.memory_mib(kib, one), stall_seconds=stall,
             due=due if one.fills else due | {"operations": self.grid.operations(one)},
             fills=one.fills)
         smallest = None if one.fills else Job(
-            SMALLEST, self.programs.hosts[strategy, hardening], module,
+            SMALLEST, self.programs.hosts[heap], module,
             (*replay.search_words(one, limit), *([] if module else [f"kib={kib}"])),
             title=f"{where}, {SMALLEST}", stall_seconds=stall * replay.SEARCH_PATIENCE)
-        return Cell(strategy, one, kib, hardening, count, smallest)
+        return Cell(heap, one, kib, count, smallest)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
+from lab import heaps
 from lab.results import Document, Record
 from lab.table import BEST, WARNING, Column, Row, Table, filled, mean, share
 from lab.trace import is_fill
@@ -41,11 +42,11 @@ def of_traces(document: Document, names: Sequence[str], title: str) -> list[Tabl
     seeded = settings["seeds"] > 1 and any(one["seed"] for one in chosen)
     words = {"unit": settings["unit"], "over": "seeds" if each else "traces and seeds"}
     made: list[Table] = []
-    for hardening in settings["hardening"]:
-        level = f", hardening {hardening}" if len(settings["hardening"]) > 1 else ""
-        records = [one for one in chosen if one["hardening"] == hardening]
+    for care in heaps.cares(settings):
+        records = [one for one in chosen if heaps.of(one).care == care]
         for figure in _FIGURES if seeded else _FIGURES[:2]:
-            made += _tables(figure, settings["strategies"], records, parts, where + level, words)
+            made += _tables(figure, settings["strategies"], records, parts, where + care.told(settings),
+                            words)
     return made
 
 

@@ -19,6 +19,7 @@ from typing import Any, Callable, Optional, Sequence
 from unittest import mock
 
 from lab import ROOT, __main__ as command
+from lab.heaps import Care
 from lab.tests.support import fake_qemu, path_with, raw_record, script
 
 STRATEGIES = ["bitmap", "tlsf"]
@@ -55,9 +56,9 @@ class StandInBuild:
 
     directory = Path()
 
-    def __init__(self, heap_kib: int, *, with_peers: bool, hardening: str) -> None:
+    def __init__(self, heap_kib: int, *, with_peers: bool, hardening: str, locking: str) -> None:
         self._heap_kib = heap_kib
-        self._hardening = hardening
+        self._care = Care(hardening, locking)
 
     def prepare(self, names: Sequence[str], say: Callable[[str], None]) -> None:
         """Nothing: program() writes them."""
@@ -65,10 +66,10 @@ class StandInBuild:
     def program(self, name: str) -> Path:
         kind, _, strategy = name.removesuffix(".elf").partition("-")
         scale = STRATEGIES.index(strategy) + 1
-        record = raw_record(strategy, heap_kib=self._heap_kib, scale=scale) | {
-            "hardening": self._hardening, "init_cost": 9876543210, "pad": "PAD"}
+        record = raw_record(strategy, heap_kib=self._heap_kib, scale=scale,
+                            **self._care._asdict()) | {"init_cost": 9876543210, "pad": "PAD"}
         template = _KERNEL if kind == "los" else _HOST
-        return script(self.directory / f"{name}-{self._heap_kib}-{self._hardening}",
+        return script(self.directory / f"{name}-{self._heap_kib}{self._care.suffix}",
                       template.format(directory=self.directory, strategy=strategy,
                                       record=json.dumps(record), smallest=600 + scale))
 
@@ -107,7 +108,7 @@ def finish(sweep: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def main() -> int:
     StandInBuild.directory = Path(sys.argv[1])
-    with mock.patch("lab.sweep.plan.Build", StandInBuild), \
+    with mock.patch("lab.build.Build", StandInBuild), \
             mock.patch("lab.sweep.grid.known_strategies", lambda: STRATEGIES), \
             mock.patch("lab.sweep.grid.known_peers", lambda: []):
         return command.main(["sweep", *sys.argv[2:]])

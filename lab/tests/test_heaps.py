@@ -5,7 +5,7 @@ import unittest
 
 from lab import heaps
 from lab.errors import InputError
-from lab.heaps import Heap
+from lab.heaps import Care, Heap
 
 
 class Heaps(unittest.TestCase):
@@ -15,6 +15,18 @@ class Heaps(unittest.TestCase):
         self.assertEqual(Heap("tlsf", "redzone").name, "tlsf+redzone")
         self.assertEqual(Heap("tlsf", locking="spin").name, "tlsf+spin")
         self.assertEqual(Heap("tlsf", "full", "irq").name, "tlsf+full+irq")
+
+    def test_only_what_is_done_is_in_the_names_of_files(self) -> None:
+        self.assertEqual([care.suffix for care in heaps.cares(
+            {"hardening": ["off", "full"], "locking": ["none", "irq"]})],
+            ["", "-irq", "-full", "-full-irq"])
+
+    def test_titles_tell_where_anything_is_done_what_is(self) -> None:
+        self.assertEqual(Care().told({"hardening": ["off"], "locking": ["none"]}), "")
+        self.assertEqual(Care().told({"hardening": ["off", "full"], "locking": ["none"]}),
+                         ", hardening off")
+        self.assertEqual(Care("full", "irq").told({"hardening": ["full"], "locking": ["irq"]}),
+                         ", hardening full, locking irq")
 
     def test_each_strategy_is_there_at_each_level_with_each_lock(self) -> None:
         made = heaps.all_of({"strategies": ["b", "a"], "hardening": ["off", "full"],

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from lab import results, table
 from lab.errors import InputError
+from lab.heaps import Care
 from lab.sweep import chart, grid, tables
 from lab.sweep.store import Store
 from lab.tests import sweep_stand_in
@@ -86,7 +87,7 @@ class WhatIsAskedFor(unittest.TestCase):
         Path("good.rep").write_text(TRACE_TEXT, "ascii")
         self.enterContext(mock.patch.object(grid, "known_strategies", lambda: ["bitmap", "tlsf"]))
         self.enterContext(mock.patch.object(grid, "known_peers", lambda: []))
-        self.enterContext(mock.patch("lab.sweep.plan.Build", side_effect=AssertionError))
+        self.enterContext(mock.patch("lab.build.Build", side_effect=AssertionError))
 
     def refusal(self, *arguments: str) -> str:
         before = sorted(self.place.rglob("*"))
@@ -114,6 +115,9 @@ class WhatIsAskedFor(unittest.TestCase):
                          "heaplab: error: there is no strategy 'none'; choose from: bitmap, tlsf\n")
         self.assertRegex(self.refusal("--workloads", "churn"),
                          r"\Aheaplab: error: there is no workload 'churn'; there are: .*\n\Z")
+        self.assertEqual(self.refusal("--locking", "none,tight"),
+                         "heaplab: error: there is no locking 'tight'; choose from: none, irq,"
+                         " spin, percpu\n")
         self.assertEqual(self.refusal("--hardening", "off,hard"),
                          "heaplab: error: there is no hardening level 'hard'; choose from:"
                          " off, check, redzone, full\n")
@@ -190,7 +194,7 @@ class OnceAndNoMore(Swept):
         """What a sweep says of what it has to do."""
         status, _, err = self.finish(*arguments)
         self.assertEqual(status, 0, err)
-        return [line for line in err.splitlines() if re.match(r"heaplab: \d+ \w+", line)]
+        return [line for line in err.splitlines() if re.match(r"heaplab: \d+ (?!of )", line)]
 
     def test_resuming_what_is_done_boots_nothing_and_writes_the_same(self) -> None:
         first = self.succeed("--heap-kib", "64,128", "--traces", *self.traces)
@@ -338,21 +342,36 @@ class Merged(Swept):
 
     def test_each_size_is_the_document_of_a_comparison(self) -> None:
         self.succeed("--heap-kib", "64,128", "--traces", *self.traces, "--workloads",
-                     "churn-small-50", "--seeds", "2", "--hardening", "off,check", "--pages")
+                     "churn-small-50", "--seeds", "2", "--hardening", "off,check", "--locking",
+                     "none,spin", "--pages")
         made = sorted(path.name for path in (self.out / "sizes").iterdir())
-        self.assertEqual(made, sorted(f"{kib}-kib-{level}.{kind}" for kib in (64, 128)
-                                      for level in ("off", "check") for kind in ("json", "html")))
+        self.assertEqual(made, sorted(
+            f"{kib}-kib{care}.{kind}" for kib in (64, 128)
+            for care in ("", "-check", "-spin", "-check-spin") for kind in ("json", "html")))
         for path in (self.out / "sizes").glob("*.json"):
             one = json.loads(path.read_text("utf-8"))
             self.assertEqual(len(one["records"]), 2 * 3)
             self.assertEqual(schema_complaints(one), [])
 
+    def test_each_lock_has_its_own_records_tables_and_curves(self) -> None:
+        whole = self.succeed("--heap-kib", "64", "--traces", self.traces[0], "--strategies",
+                             "tlsf", "--locking", "spin,none")
+        self.assertEqual(whole["settings"]["locking"], ["none", "spin"])
+        self.assertEqual([one["locking"] for one in whole["records"]], ["none", "spin"])
+        self.assertEqual(sorted(whole["build"]), ["tlsf", "tlsf+spin"])
+        self.assertEqual([one.title for one in tables.of_traces(whole, ["t0"], "t0")],
+                         [f"t0, locking {lock}: {figure}" for lock in ("none", "spin")
+                          for figure in ("mean cost", "tightness")])
+        self.assertEqual(sorted(path.name for path in (self.out / "curves").iterdir()),
+                         ["cost-t0-spin.svg", "cost-t0.svg", "tightness-t0-spin.svg",
+                          "tightness-t0.svg"])
+
     def test_curves_have_a_band_over_seeds_and_hollow_marks_for_failures(self) -> None:
         made = self.made_up(seeds=(1, 2), failures=0)
-        picture = chart.cost(made, "one", "off")
+        picture = chart.cost(made, "one", Care())
         self.assertIn("<svg", picture)
-        self.assertEqual(picture, chart.cost(made, "one", "off"), "it differs from run to run")
-        failing = chart.cost(self.made_up(seeds=(1, 2), failures=3), "one", "off")
+        self.assertEqual(picture, chart.cost(made, "one", Care()), "it differs from run to run")
+        failing = chart.cost(self.made_up(seeds=(1, 2), failures=3), "one", Care())
         self.assertNotEqual(picture, failing)
 
     def test_a_legend_is_no_wider_than_its_picture(self) -> None:
@@ -361,7 +380,7 @@ class Merged(Swept):
         for strategies in (["bitmap"], ["bitmap", "next-fit"], ["bitmap", "next-fit", "tlsf"]):
             made["settings"]["strategies"] = strategies
             with mock.patch.object(chart, "svg", side_effect=drawn.append):
-                chart.cost(made, "one", "off")
+                chart.cost(made, "one", Care())
             drawn[-1].draw_without_rendering()
             legend = drawn[-1].legends[0].get_window_extent()
             self.assertGreaterEqual(legend.x0, 0, strategies)
@@ -371,6 +390,7 @@ class Merged(Swept):
         return {
             "settings": {"strategies": ["bitmap", "next-fit"], "traces": [], "workloads": ["one"],
                          "seeds": len(seeds), "heap_kib": [64, 128], "hardening": ["off"],
+                         "locking": ["none"],
                          "operations_limit": None, "unit": "instructions"},
             "records": [one | {"seed": seed, "heap_kib": kib, "cost": one["cost"] | {
                 "mean": one["cost"]["mean"] * seed, "total": one["cost"]["total"] * seed}}

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""How things are said to people; also inside GDB, so that it needs nothing else."""
+
+
+def plural(count: int, what: str) -> str:
+    """A count of things: `1 hole`, `1,234 holes`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -3,8 +3,8 @@
  * What boundary-map.c tells of its heaps: every block, and whether its invariants hold.
  *
  * The check reads the map first, from end to end. From then on it knows how many holes
- * there are, and every list that names more is wrong: a damaged heap cannot send it round
- * in circles.
+ * there are, and every list that names more is wrong; of cached blocks there are never more
+ * than CACHE_BLOCKS_MAX. So a damaged heap cannot send it round in circles.
  */
 #ifndef MM_BOUNDARY_MAP_CHECK_H
 #define MM_BOUNDARY_MAP_CHECK_H
@@ -140,8 +140,10 @@ static const char *check_map(const struct heap *heap, struct check_seen *seen)
 {
     const struct boundary_map *state = state_of(heap);
     bool bump_seen = state->bump_granules == 0;
-    bool after_hole = map_get(heap, FIRST_GRANULE - 1);
+    bool after_hole = false;
     uint32_t granule = FIRST_GRANULE;
+    if (map_get(heap, granule - 1)) /* it would say that a hole ends there */
+        return "I3: no two holes are neighbours";
     for (uint32_t granules; granule < map_end(heap); granule += granules) {
         bool hole = map_get(heap, granule + 1);
         if (!map_get(heap, granule))
@@ -192,7 +194,7 @@ static uint32_t check_bins(const struct heap *heap, uint32_t left)
         struct hole *const *link = &holes->bins[bin];
         for (; *link != NULL; link = &(*link)->next)
             if (++count > left || !check_is_hole(heap, *link) || (*link)->link != link ||
-                bin_of((*link)->granules) != bin)
+                *link == holes->open || bin_of((*link)->granules) != bin)
                 return left + 1;
     }
     return count;
@@ -218,14 +220,16 @@ static bool check_bin_bits(const struct holes *holes)
 static bool check_cache(const struct heap *heap)
 {
     const struct boundary_map *state = state_of(heap);
-    int32_t left = state->cap - cache_room(state) - (state->bump_granules > 0);
-    for (uint32_t bin = 0; bin <= CACHE_LISTS; bin++) {
-        const struct cached *block = state->cache[bin];
+    uint32_t left = (uint32_t)state->cap - state->room - (state->bump_granules > 0);
+    if (left > CACHE_BLOCKS_MAX) /* or less than none */
+        return false;
+    for (uint32_t bin = 0; bin < BINS; bin++) {
+        const struct cached *block = bin <= CACHE_LISTS ? state->cache[bin] : NULL;
         if (bit_get(state->cache_filled.words, bin) != (block != NULL))
             return false;
         for (; block != NULL; block = block->next) {
             uint32_t granule = map_granule_of(heap, block);
-            if (--left < 0 || !check_is_granule(heap, block) || map_get(heap, granule + 1) ||
+            if (left-- == 0 || !check_is_granule(heap, block) || map_get(heap, granule + 1) ||
                 !map_get(heap, granule) || check_live(heap, granule) != bin + 1)
                 return false;
         }

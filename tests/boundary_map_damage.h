@@ -130,6 +130,11 @@ static void a_hole_before_the_first(struct rig *rig)
     map_set(rig->heap, FIRST_GRANULE - 1);
 }
 
+static void bit_before_the_first(struct rig *rig)
+{
+    map_set(rig->heap, FIRST_GRANULE - 1);
+}
+
 static void hole_in_no_bin(struct rig *rig)
 {
     hole_unlink(&rig->map->holes, hole_of_block(rig, 3));
@@ -257,6 +262,13 @@ static void open_hole_in_a_bin(struct rig *rig)
     rig->map->holes.open = hole_of_block(rig, 3);
 }
 
+/* As many holes are in bins as are to be, but one of them is the open one. */
+static void open_hole_in_a_bin_and_another_in_none(struct rig *rig)
+{
+    make_hole(rig, 0);
+    rig->map->holes.open = hole_of_block(rig, 3);
+}
+
 static void open_hole_is_live(struct rig *rig)
 {
     make_hole(rig, 0);
@@ -266,6 +278,12 @@ static void open_hole_is_live(struct rig *rig)
 static void room_too_small(struct rig *rig)
 {
     rig->map->room--;
+}
+
+/* Also one that no sum with the cap has. */
+static void room_below_all_numbers(struct rig *rig)
+{
+    rig->map->room = 0x80000001;
 }
 
 static void cached_in_list_0(struct rig *rig)
@@ -401,6 +419,11 @@ static void bit_of_the_last_cache_list_invented(struct rig *rig)
     list_filled(&rig->map->cache_filled, CACHE_LISTS);
 }
 
+static void bit_of_a_cache_list_that_is_not_there_invented(struct rig *rig)
+{
+    list_filled(&rig->map->cache_filled, CACHE_LISTS + 200);
+}
+
 static void cache_top_bit_0_lost(struct rig *rig)
 {
     bit_clear(&rig->map->cache_filled.top, 0);
@@ -467,6 +490,8 @@ static const struct mutant {
     {"I5", bit_of_bin_0_invented}, {"I5", top_bit_0_invented},
     {"I6", bit_of_cache_list_0_invented}, {"I6", bit_of_the_last_cache_list_invented},
     {"I6", cache_top_bit_0_lost}, {"I6", cached_at_no_granule},
+    {"I6", bit_of_a_cache_list_that_is_not_there_invented}, {"I6", room_below_all_numbers},
+    {"I3", bit_before_the_first}, {"I4", open_hole_in_a_bin_and_another_in_none},
 };
 
 #endif

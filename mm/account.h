@@ -155,14 +155,17 @@ static void account_add_free(void *context, const struct heap_block *block)
         *(uint32_t *)context += block->bytes;
 }
 
-/* In a heap that never frees, what once was too little still is: no need to walk again. */
+/*
+ * In a heap that never frees, what once was too little still is: no need to walk again. (Magazines
+ * above it take blocks back.)
+ */
 static bool account_is_exhausted(uint32_t size)
 {
     if (size > account.never_more_bytes)
         return true;
     uint32_t free_bytes = 0;
     front_walk(account_add_free, &free_bytes);
-    if ((HEAP_STRATEGY.traits & HEAP_NEVER_FREES) != 0)
+    if ((HEAP_STRATEGY.traits & HEAP_NEVER_FREES) != 0 && LOCKING != LOCKING_PERCPU)
         account.never_more_bytes = free_bytes;
     return size > free_bytes;
 }

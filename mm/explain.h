@@ -61,7 +61,7 @@ static void explain(const void *address, struct heap_explanation *explanation)
         return;
     }
     explanation->place = HEAP_PLACE_UNKNOWN;
-    explanation->damage = HEAP_STRATEGY.check(&kernel_heap);
+    explanation->damage = front_check();
     struct explain subject = {address, explanation};
     if (explanation->damage == NULL)
         front_walk(explain_visit, &subject);

@@ -13,7 +13,8 @@
  *
  * Cost: linear in the size of the block, which is filled when it is taken and when it is
  * freed. With full, in addition, a look at both neighbours, and a step for each word of
- * the guard that is between.
+ * the guard that is between; and a free may push blocks out of quarantine, a request that fails
+ * all of them, 256 at most, each of which is looked at from end to end.
  */
 #ifndef MM_FENCED_HEAP_H
 #define MM_FENCED_HEAP_H
@@ -339,6 +340,12 @@ static bool front_resize(void *address, uint32_t size, const void *caller)
 static inline void front_walk(heap_visit *visit, void *context)
 {
     HEAP_STRATEGY.walk(&kernel_heap, visit, context);
+}
+
+/* What keeps front_walk() from coming back, or NULL. */
+static inline const char *front_check(void)
+{
+    return HEAP_STRATEGY.check(&kernel_heap);
 }
 
 /* There are no magazines. */

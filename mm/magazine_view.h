@@ -92,7 +92,7 @@ static const char *magazine_check_one(void *context, uint32_t class, struct maga
     void *block = magazine.first;
     (void)context;
     for (; magazine.count > 0; magazine.count--, block = magazine_next(block)) {
-        if (block == NULL || guard_offset_of(block) >= magazine_region_bytes())
+        if (block == NULL || guard_granule_of(block) >= guard_granules())
             return "M2: a magazine has not as many blocks as is said of it";
         uint8_t entry = *magazine_entry_of(block);
         if (magazine_class_of_entry(entry) != class)
@@ -129,6 +129,12 @@ static const char *magazine_check(const struct heap *heap)
 {
     const char *broken = HEAP_STRATEGY.check(heap);
     return broken != NULL ? broken : magazine_check_parked();
+}
+
+/* What keeps front_walk() from coming back, or NULL. */
+static inline const char *front_check(void)
+{
+    return magazine_check(&kernel_heap);
 }
 
 /* --- the heap as a table, and in figures ----------------------------------------------- */

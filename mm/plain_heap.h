@@ -223,6 +223,12 @@ static inline void front_walk(heap_visit *visit, void *context)
     HEAP_STRATEGY.walk(&kernel_heap, visit, context);
 }
 
+/* What keeps front_walk() from coming back, or NULL. */
+static inline const char *front_check(void)
+{
+    return HEAP_STRATEGY.check(&kernel_heap);
+}
+
 /* There are no magazines. */
 static inline uint32_t front_locking_bytes(void)
 {

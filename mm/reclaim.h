@@ -30,6 +30,13 @@ static void depot_give_every_own(void)
 /* Is shown each magazine. Returns: NULL to go on; else what parked_each() is to return. */
 typedef const char *parked_visit(void *context, uint32_t class, struct magazine magazine);
 
+/* A magazine's blocks. Of one that begins outside of the region, which check is to find: 1. */
+static int32_t depot_count(const struct depot_magazine *first)
+{
+    bool is_inside = guard_granule_of(first) + 1 < guard_granules(); /* with 16 bytes */
+    return is_inside ? first->count : 1;
+}
+
 static const char *parked_each_of(uint32_t class, parked_visit *visit, void *context)
 {
     const char *said = NULL;
@@ -41,9 +48,11 @@ static const char *parked_each_of(uint32_t class, parked_visit *visit, void *con
             said = visit(context, class,
                          (struct magazine){own->previous[class], own->previous_count[class]});
     }
-    struct depot_magazine *first = depot.magazines[class];
-    for (; first != NULL && said == NULL; first = first->next_magazine)
-        said = visit(context, class, (struct magazine){first, first->count});
+    struct depot_magazine *first = said == NULL ? depot.magazines[class] : NULL;
+    while (first != NULL && said == NULL) {
+        said = visit(context, class, (struct magazine){first, depot_count(first)});
+        first = said == NULL ? first->next_magazine : NULL;
+    }
     return said;
 }
 

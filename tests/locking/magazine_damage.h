@@ -60,6 +60,52 @@ static void check_names_a_magazine_that_leads_out_of_the_region(void **state)
     }
 }
 
+static void check_names_a_block_that_no_block_begins_at(void **state)
+{
+    (void)state;
+    park(2, SIZE);
+    void **next = region_heap_own[0].loaded[magazine_class_for(SIZE)];
+    *next = (uint8_t *)*next + 4;
+    assert_broken("M2");
+    *next = region_end() - 3;
+    assert_broken("M2");
+}
+
+/* More magazines than two processors' fit into the depot. */
+static struct depot_magazine *park_in_the_depot(void)
+{
+    park(MANY, SIZE);
+    struct depot_magazine *first = depot.magazines[magazine_class_for(SIZE)];
+    assert_non_null(first);
+    return first;
+}
+
+static void check_names_a_depot_that_leads_out_of_the_region(void **state)
+{
+    (void)state;
+    struct depot_magazine *first = park_in_the_depot();
+    first->next_magazine = (void *)(uintptr_t)0x44444444;
+    assert_broken("M2");
+    first->next_magazine = (void *)(region_end() - 8); /* which has no room for what is read there */
+    assert_broken("M1");
+    depot.magazines[magazine_class_for(SIZE)] = (void *)(uintptr_t)4;
+    assert_broken("M2");
+}
+
+static void an_address_in_a_heap_with_damaged_magazines_is_explained_by_the_damage(void **state)
+{
+    struct heap_explanation explanation;
+    (void)state;
+    void *block = kmalloc(SIZE);
+    kfree(block);
+    *(uintptr_t *)block = 0x44444444;
+    assert_null(HEAP_STRATEGY.check(&kernel_heap));
+    heap_explain(block, &explanation);
+    assert_int_equal(explanation.place, HEAP_PLACE_UNKNOWN);
+    assert_non_null(explanation.damage);
+    assert_memory_equal(explanation.damage, "M2", 2);
+}
+
 static void check_names_a_block_that_is_parked_twice(void **state)
 {
     uint32_t class = magazine_class_for(SIZE);

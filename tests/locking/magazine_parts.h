@@ -226,6 +226,25 @@ static void where_nothing_is_ever_freed_what_is_parked_stays(void **state)
     assert_sound();
 }
 
+/* A strategy that never frees has more to give again when blocks are parked. */
+static void what_is_parked_is_counted_when_a_failure_gets_its_reason(void **state)
+{
+    void *blocks[MANY];
+    uint32_t count = 0;
+    (void)state;
+    table.traits |= HEAP_NEVER_FREES;
+    start_with(MAP_BYTES);
+    while (count < MANY && (blocks[count] = kmalloc(MAGAZINE_BYTES_MAX)) != NULL)
+        count++;
+    assert_true(count < MANY); /* and so one failed */
+    uint32_t fragmented = heap_stats().failures[HEAP_FAILURE_FRAGMENTED];
+    while (count > 0)
+        kfree(blocks[--count]);
+    assert_true(now().free_bytes + now().cached_bytes >= MAGAZINE_BYTES_MAX + 1);
+    assert_null(kmalloc(MAGAZINE_BYTES_MAX + 1));
+    assert_int_equal(heap_stats().failures[HEAP_FAILURE_FRAGMENTED], fragmented + 1);
+}
+
 static void a_single_block_is_asked_for_where_there_is_no_room_to_cut(void **state)
 {
     uint32_t class = magazine_class_for(SIZE);

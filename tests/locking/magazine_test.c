@@ -349,6 +349,7 @@ int main(void)
         CASE(the_depot_gives_back_what_came_last),
         CASE(what_was_cut_goes_back_when_all_of_it_is_parked),
         CASE(where_nothing_is_ever_freed_what_is_parked_stays),
+        CASE(what_is_parked_is_counted_when_a_failure_gets_its_reason),
         CASE(a_single_block_is_asked_for_where_there_is_no_room_to_cut),
         CASE(an_aligned_block_is_found_among_the_parked),
         CASE(large_and_aligned_blocks_go_back_at_once),
@@ -378,6 +379,9 @@ int main(void)
         CASE(check_names_a_block_of_another_class),
         CASE(check_names_a_magazine_that_is_not_as_long_as_is_said),
         CASE(check_names_a_magazine_that_leads_out_of_the_region),
+        CASE(check_names_a_block_that_no_block_begins_at),
+        CASE(check_names_a_depot_that_leads_out_of_the_region),
+        CASE(an_address_in_a_heap_with_damaged_magazines_is_explained_by_the_damage),
         CASE(check_names_a_block_that_is_parked_twice),
         CASE(marks_are_taken_from_all_of_the_table),
     };

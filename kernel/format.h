@@ -11,7 +11,8 @@ typedef void format_sink(void *context, char character);
 
 /*
  * Formats into sink. Understands %s %c %d %u %x %p %%, %llu and %llx, a width and a
- * leading zero ("%08x"), a minus for left ("%-12s"); anything else is shown as it stands.
+ * leading zero ("%08x"), a minus for left ("%-12s"); %c and %p have no width. Of what it does not
+ * understand it shows the last letter.
  */
 void format_to(format_sink *sink, void *context, const char *format, va_list arguments);
 

@@ -19,7 +19,7 @@
  * or of a slightly shorter one (boundary_map_front.h). That is as old as it is dangerous:
  * a request that only fits after merging must merge all that has been put off. Here the
  * longest hole has 4 KiB for each cached block (J, below), so whoever finds no hole and has
- * to merge n blocks asked for more than n times 4 KiB.
+ * to merge n blocks asked for more than n times 4 KiB, or for an alignment.
  *
  * kmalloc and kfree are cut in two. The quick halves serve what the cache, a hole of
  * exactly the right length or the bump region can serve, in the three registers that a
@@ -43,7 +43,8 @@
  *   I3: no two holes are neighbours
  *   I4: every hole but the open one is in the bin of its length, once, and leads to its link
  *   I5: a bin's bit is set iff it has a hole, a word's iff one of its bits is
- *   I6: cap - room blocks are cached, live in the map, each in the list of its length
+ *   I6: cap - room blocks are cached, live in the map, each in the list of its length; the
+ *       bump region is one of them, and in no list
  *   I7: the bump region has its first bit and no other
  *   I8: cap is what the longest hole's bin allows, or less while a hole is open
  *   J: the longest hole has 4 KiB for each cached block, and 16 KiB more
@@ -59,20 +60,23 @@
  * Cost, in the kernel, on an i686, in instructions. kfree: 24 into the cache, 49 for a block
  * that merges with nothing; else 40 to find out, and 150 at most to take two holes out and
  * put the one that was open in, with a new cap; 60 more if that is done for another block,
- * in exchange: below 310. A request up to 4 KiB: 14 from the cache; else at most 220 to put
- * the open hole in, to find one by two counts of zeros, to take it out and put its rest back,
- * and 160 for one eviction: below 400. It never has to merge more, since by J nothing is
- * cached when there is no hole of 4 KiB. A longer one looks at 8 holes and evicts one block
- * for each 4 KiB begun, at less than 210 each. If there is no hole in a bin above its own, it
- * looks at every hole in that, 10 each, and twice if none serves; that is the one cost that
- * what others did decides. A test holds kmalloc and kfree to these bounds, on all traces and
- * against a workload made to break them. usable: constant. resize: as a free and a long
- * request. walk and check: linear in the blocks, walk times the length of a cache list.
+ * in exchange. That makes 250; a test holds it to 310. A request up to 4 KiB: 14 from the
+ * cache; else at most 220 to put the open hole in, to find one by two counts of zeros, to
+ * take it out and put its rest back, and 160 for one eviction: below 400. It never has to
+ * merge more, since by J nothing is cached when there is no hole of 4 KiB. A longer one looks
+ * at 8 holes and evicts one block for each 4 KiB begun, at less than 210 each. If there is no
+ * hole in a bin above its own, it looks at every hole in that, 10 each, and twice if none
+ * serves; that is the one cost that what others did decides. A test holds kmalloc and kfree
+ * to these bounds, on all traces and against a workload made to break them. An aligned
+ * request looks at every hole from its own bin on until one has room, and twice if none has:
+ * before that it merges all that is cached, up to 248 blocks, however little it asks for.
+ * usable: constant. resize: as a free and a long request. walk: linear in the blocks, times
+ * the length of a cache list. check: linear in the words of the map and in the blocks.
  * Fragmentation: a request is lost only if, with nothing cached, every hole is shorter; so
  * with at most m live blocks of M bytes together, none above n, M + (m + 1) * n bytes are
- * always enough, as for every best fit (Robson, Computer Journal 20, 1977, shows that it
- * can come near that). A request loses at most 23 bytes to rounding, or, as long as there
- * is a cache and in it nothing closer, an eighth of its own length.
+ * always enough, as for every best fit (Robson, Computer Journal 20, 1977, shows that it can
+ * come near that). A request loses at most 23 bytes to rounding, or, as long as there is a
+ * cache and in it nothing closer, an eighth of its own length.
  *
  * When not to use it: where blocks are so long that a bitmap of the whole arena costs more
  * than headers, above 512 bytes on average; where code size counts; where wrong addresses

@@ -34,7 +34,7 @@ enum {
     WIDE_CAP = 68,          /* from this cap on, blocks of all lengths up to 4 KiB are cached */
     NARROW_LISTS = 64,      /* below it, only those of so many lists */
     EXCHANGE_CAP = 90,      /* from this cap on, a block may take another's place */
-    NEAR_STEP = 16,         /* for each that many granules, a cached block may be two longer */
+    NEAR_STEP = 16,         /* a cached block may be longer by one for each so many, and one more */
     BUMP_GRANULES = PAGE_GRANULES,
     BUMP_HOLE_GRANULES = PAGE_GRANULES + PAGE_GRANULES / 8, /* what it is cut from is longer */
 };
@@ -206,7 +206,7 @@ COLD void cache_empty(const struct heap *heap)
 
 /*
  * Returns: the next list above bin, up to an eighth longer, that has a block; NO_BIN if
- * none has. Below 16 granules that could only be the very next, which has been tried.
+ * none has. Up to 16 granules that could only be the very next, which has been tried.
  */
 HOT uint32_t cache_near(const struct boundary_map *state, uint32_t bin)
 {

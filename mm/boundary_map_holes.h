@@ -101,8 +101,8 @@ HOT uint32_t bin_of(uint32_t granules)
 }
 
 /*
- * Returns: how many times 4 KiB the longest hole is at least, told by its bin: up to 3 %
- * too few. 0 if that is not above 4 KiB.
+ * Returns: how many times 4 KiB the longest hole is at least, told by its bin, whose shortest
+ * is up to 3 % shorter, and rounded down: 2 are told as 1. 0 if it is not above 4 KiB.
  */
 HOT uint32_t holes_longest_pages(const struct holes *holes)
 {
@@ -299,7 +299,9 @@ HOT struct hole *bin_best(const struct holes *holes, uint32_t bin, uint32_t gran
 
 /*
  * Returns: a hole of that many granules at least, NULL iff there is none. It is the
- * shortest one up to 4 KiB, and nearly so above.
+ * shortest one up to 4 KiB. Above, it is the shortest among the first LOOKS of its own bin; if
+ * none of those is long enough, the first of the next bin that has any, though a shorter one
+ * may hang behind them.
  */
 COLD struct hole *hole_find(const struct holes *holes, uint32_t granules)
 {

@@ -3,9 +3,10 @@
  * The depot: the magazines that no processor has. Included by magazine_heap.h alone. All of it
  * requires that the caller took the heap's lock.
  *
- * Where the depot has no magazine either, the strategy is asked for one block of DEPOT_CUT_BYTES,
- * and that is cut into blocks of the class: so even a strategy that searches long does so seldom.
- * If there is not so much, it is asked for a single block.
+ * Where the depot has no magazine either, the strategy is asked for one block of up to
+ * DEPOT_CUT_BYTES, and that is cut into blocks of the class, DEPOT_CUT_BLOCKS at most: so even a
+ * strategy that searches long does so seldom. If there is not so much, it is asked for a single
+ * block.
  *
  * Magazines grow where processors wait for one another: if exchanges of a class have DEPOT_PATIENCE
  * times met somebody who waited for the lock, its magazines take twice as many blocks. They start

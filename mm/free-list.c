@@ -19,9 +19,10 @@
  * Both alloc and free begin where the last one left off, at *freep*, and go round at most
  * once. The book calls this first fit, and each hole is the first that fits from there on;
  * but what is called first fit elsewhere starts at the lowest address. This is Knuth's
- * roving pointer, or next fit, only that a free moves it as well: the next request is
- * often served beside what was given back last. Of a hole that is too large its tail is
- * handed out, so that only the number in its header changes.
+ * roving pointer, or next fit, only that a free moves it as well, and so does a resize, which
+ * gives something back or looks for the hole above: the next request is often served
+ * beside what was given back last. Of a hole that is too large its tail is handed out, so
+ * that only the number in its header changes.
  *
  * Layout. Addresses handed out are those of the second unit:
  *

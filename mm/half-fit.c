@@ -38,6 +38,8 @@
  *   I6: a listed block is free and of the list's sizes
  *   I7: every free block is in a list
  *   I8: a list's bit is set iff it is not empty
+ * I7 is checked by the number of free blocks: a list that leads to bytes inside a block which look
+ * like a free one, in place of one, is not found out.
  *
  * Cost. alloc, free, usable, resize: constant. walk, check: linear in the blocks.
  * Fragmentation: a request for a block of n bytes fails only if every hole is smaller than

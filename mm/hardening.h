@@ -80,7 +80,7 @@ struct heap_explanation {
 
 /*
  * Says what is known of an address. Changes nothing, and does not fault on a damaged heap.
- * Cost: linear in the number of blocks.
+ * Cost: a check and a walk.
  */
 void heap_explain(const void *address, struct heap_explanation *explanation);
 

@@ -79,7 +79,10 @@ void *kmalloc_aligned(uint32_t size, uint32_t align_bytes);
  */
 uint32_t ksize(const void *address);
 
-/* The strategy this heap was built with: its name, traits and source. */
+/*
+ * The strategy this heap was built with: its name, traits and source. With fences or magazines each
+ * call fills one table anew, and so is for one caller at a time.
+ */
 const struct heap_strategy *kheap_strategy(void);
 
 /*

@@ -28,13 +28,13 @@ struct heap_stats {
  *   H5: live, free, cached and meta bytes add up to the region;
  *   H6: usable() agrees with the walk for every live block.
  * Returns: NULL, or the label and words of the first broken one.
- * Cost: linear in the number of blocks, times that of usable; constant memory.
+ * Cost: that of the strategy's check and walk, and of usable for each live block; constant memory.
  * It cannot prove that a block belongs to whoever uses it, nor that two heaps do
  * not share memory.
  */
 const char *heap_check(const struct heap_strategy *strategy, const struct heap *heap);
 
-/* Fills *stats by walking the heap. Cost: linear in the number of blocks. */
+/* Fills *stats by walking the heap. Cost: one walk. */
 void heap_measure(const struct heap_strategy *strategy, const struct heap *heap,
                   struct heap_stats *stats);
 

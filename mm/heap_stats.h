@@ -20,7 +20,8 @@ enum heap_failure {
 struct heap_status {
     struct heap_stats now;          /* by a walk: live, free and cached; the largest hole */
     uint32_t peak_live_blocks;      /* the most at once since kinitHeap() */
-    uint32_t requested_bytes;       /* from redzone on: live bytes as they were asked for */
+    uint32_t requested_bytes;       /* from redzone on: live bytes as they were asked for,
+                                       and those of blocks that were given up */
     uint32_t peak_requested_bytes;
     uint32_t failures[HEAP_FAILURES];
     uint32_t misuses;               /* calls refused, and damage found */
@@ -29,7 +30,8 @@ struct heap_status {
 /*
  * Returns: how the heap is doing.
  * Cost: linear in the number of blocks, since it walks. What it needs besides is counted as
- * it happens: two instructions a kmalloc, one a kfree; why a kmalloc failed, by a walk then.
+ * it happens: two instructions a kmalloc, one a kfree (with percpu those of an atomic count); why a
+ * kmalloc failed, by a walk then.
  */
 struct heap_status heap_stats(void);
 
@@ -44,7 +46,9 @@ struct heap_failing {
 
 /*
  * Lets requests fail from now on: kmalloc, kmalloc_aligned, kcalloc, and a krealloc that has
- * to move its block. NULL: no more. kinitHeap() changes nothing about it.
+ * to move its block. NULL: no more. kinitHeap() changes nothing about it. While a plan is set one
+ * caller alone may use the heap: with off and check a plan is not kept under the heap's lock, and
+ * requests of others may pass uncounted.
  * Requires: interval >= 1. Cost while none are to fail: nothing.
  * Returns: false, and does nothing, with hardening off.
  */

@@ -25,7 +25,10 @@ enum { HEAP_BYTES_PER_MAP_BYTE = 64 };
 /* What a strategy may ask for as fixed state; see control_bytes. */
 enum { HEAP_CONTROL_BYTES_MAX = 16384 };
 
-/* The start-up code aligns the arena to this; map and arena_bytes are multiples of 8. */
+/*
+ * The start-up code aligns the arena to this. map and arena_bytes are multiples of 8; arena_bytes
+ * is 512 at least, and 64 MiB at most.
+ */
 enum { HEAP_ARENA_ALIGNMENT_BYTES = 4096 };
 
 /*
@@ -130,7 +133,8 @@ struct heap_strategy {
      * lies, and gives back what it no longer needs.
      * Requires: address is a live block (the front door asked usable); size >= 1.
      * Returns: true iff the block now holds size bytes; false changes nothing. It is no
-     * allocation to a placement policy: a rover stays where it is.
+     * allocation to a placement policy: a rover stays where it is, but where a free would move
+     * it, or where the hole that it stands on is taken.
      */
     bool (*resize)(const struct heap *heap, void *address, uint32_t size);
 

@@ -11,8 +11,8 @@
  * The front door (heap.c) owns the dial, as it does the hardening dial; no strategy knows of it.
  * From hardening redzone on, percpu is the same as spin: the fences' books are one for all.
  *
- * Whatever the dial says, kinitHeap(), walking the heap by its table, and heap_fail() are for
- * one caller alone, while nobody else uses the heap.
+ * Whatever the dial says, kinitHeap(), walking the heap by its table, heap_fail(), and requests
+ * while a plan of heap_fail() is set, are for one caller alone, while nobody else uses the heap.
  */
 #ifndef MM_LOCKING_H
 #define MM_LOCKING_H
@@ -40,6 +40,7 @@ struct heap_lock_status {
     uint64_t kept_out_at;   /* the clock when that was over */
 };
 
+/* Takes no lock: while others use the heap, a number may be halfway to the next. */
 struct heap_lock_status heap_lock_status(void);
 
 /* What the magazines did since kinitHeap(); all 0 where there are none. */

@@ -19,8 +19,8 @@
  *
  * Who is at a processor's magazines has taken heap_own.is_free: mostly the processor itself,
  * with interrupts kept out, for a dozen instructions. Others take it when memory is short, to
- * empty them; the processor then waits. Who has it waits for nothing, unless it has the heap's
- * lock, too: so nobody waits in a circle.
+ * empty them, and to walk, check or count the heap; the processor then waits. Who has it waits for
+ * nothing, unless it has the heap's lock, too: so nobody waits in a circle.
  *
  * What a free block's class is, and so where it goes, is in a table beside the heap: a byte for
  * each 16 bytes of region, since a block with 16 bytes for its owner shares none of these with

@@ -44,12 +44,14 @@
  *   I5: every parked block and every hole is in a list
  *   I6: a class's bit is set iff it has holes
  *   I7: free blocks are neighbours only while a sweep is due
+ * That every one is in a list is checked by their number: a list that leads to bytes inside a block
+ * which look like a free one, in place of one, is not found out.
  *
  * Cost. free, usable, resize: constant. alloc: constant, but for the sweep, which is linear
  * in the number of blocks; a heap that is nearly full may sweep with every other call.
- * Fragmentation: a request of n bytes becomes a block of N, N < 2n + 8, and after a sweep
- * it fails only if every hole is smaller. So with at most m live blocks of M bytes together
- * (rounded) and none above N, M + (m + 1) * N bytes are always enough.
+ * Fragmentation: a request of n bytes becomes a block of N, N < 2n + 8 or N <= 24, and
+ * after a sweep it fails only if every hole is smaller. So with at most m live blocks of M
+ * bytes together (rounded) and none above N, M + (m + 1) * N bytes are always enough.
  *
  * When not to use it: where a call must never take long; where memory is short.
  */

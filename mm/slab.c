@@ -5,12 +5,13 @@
  * Source: J. Bonwick, "The Slab Allocator: An Object-Caching Kernel Memory Allocator",
  * USENIX Summer 1994: section 3, and kmem_alloc() over its caches. Departs from it as
  * follows. kmalloc knows no types, so there are no constructors, and a free buffer of any
- * size holds its own link (the paper's layout for small objects). What describes a slab is
- * not at its page's end but in the side array, which has 64 bytes for each page: kfree is
- * not told a size, and must look there first. A slab is always one page. Where the paper
- * has one list of slabs, sorted, here are two, and none of those that are full. There is no
- * coloring, since buffers fill their page, and no clock: when memory is short all complete
- * slabs are reclaimed, not only those unused for 15 seconds.
+ * size holds its own link, as small objects do in the paper, but in its first bytes. What
+ * describes a slab is not at its page's end but in the side array, which has 64 bytes for
+ * each page: kfree is not told a size, and must look there first. A slab is always one
+ * page. Where the paper has one list of slabs, sorted, here are two, and none of those
+ * that are full. There is no coloring, since buffers leave little of their page, and no
+ * clock: when memory is short all complete slabs are reclaimed, not only those unused for
+ * 15 seconds.
  *
  * Idea. A request is rounded up to the nearest cache's size. The cache has slabs, each a
  * page of such buffers with a list of the free ones and a count of the live ones. To
@@ -44,8 +45,8 @@
  * Cost. free and alloc: constant for buffers, but for a new slab, which takes a step for
  * each buffer and a search among the free runs, and for reclaiming, a step for each
  * complete slab. Large blocks: linear in the number of free runs.
- * Fragmentation: rounding takes up to a quarter of a buffer from 64 bytes on, a third of one
- * of 2048, and half of a page. One live buffer keeps its page from all other sizes, and so
+ * Fragmentation: rounding takes up to a quarter of a buffer from 64 bytes on, a good third of
+ * one of 2048, and half of a page. One live buffer keeps its page from all other sizes, and so
  * m live buffers, however small, can hold m pages; no bound is better than that.
  *
  * When not to use it: where the heap is small: each size in use takes a page at least.

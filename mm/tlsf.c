@@ -5,11 +5,11 @@
  * Source: M. Masmano, I. Ripoll, A. Crespo and J. Real, "TLSF: a New Dynamic Memory
  * Allocator for Real-Time Systems", ECRTS 2004. Departs from it in three things. The
  * link to the physically previous block is there only while that block is free, inside
- * it (tagged_block.h), which halves the header to four bytes; the authors' later versions
- * do so too. A free block points back not to the one before it in its list, but to the
- * pointer that leads to it, so that whoever takes it out need not know the list. And
- * sizes below 256 bytes share one row, whose lists are 8 bytes apart: rows of their own
- * would divide them more finely than sizes differ.
+ * it (tagged_block.h), which halves the header to four bytes. A free block points back
+ * not to the one before it in its list, but to the pointer that leads to it, so that
+ * whoever takes it out need not know the list. And sizes below 256 bytes share one row,
+ * whose lists are 8 bytes apart: rows of their own would divide them more finely than
+ * sizes differ.
  *
  * Idea. Holes are kept in lists by size. The first level divides sizes by powers of
  * two, the second divides each of these rows into 32 equal columns. One word of bits
@@ -44,6 +44,8 @@
  *   I7: every free block is in a list
  *   I8: a column's bit is set iff its list is not empty
  *   I9: a row's bit is set iff one of its columns' is
+ * I7 is checked by the number of free blocks: a list that leads to bytes inside a block which look
+ * like a free one, in place of one, is not found out.
  *
  * Cost. alloc, free, usable, resize: constant. walk, check: linear in the blocks.
  * Fragmentation: an unaligned request of b bytes, header and rounding included, fails only

@@ -7,7 +7,7 @@
 ;
 ; LFENCE before RDTSC waits until everything earlier is done (Intel SDM 2B, RDTSC). Under
 ; QEMU's -icount shift=0 a tick is an instruction, so the reading's own cost is exact, and
-; replay.c subtracts it.
+; machine.c subtracts it (overhead_ticks).
 ;
 ; Entry and exit: cdecl. Clobbers EAX, ECX, EDX. The function called may use the whole of
 ; heapStack; interrupts are off.

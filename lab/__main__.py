@@ -35,7 +35,7 @@ def _compare_parser() -> argparse.ArgumentParser:
                         " packages: fetched once, not installed")
     parser.add_argument("--traces", nargs="+", metavar="FILE",
                         help=".rep or .rep.gz files, or names of shipped traces such as linux-boot"
-                        " (default: all shipped)")
+                        " (default: all shipped, unless --workloads names some)")
     parser.add_argument("--workloads", metavar="A,B",
                         help="synthetic workloads such as churn-kernel-85 or fill-small; all, or"
                         " none (default: all, unless --traces or --quick is given)")

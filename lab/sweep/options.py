@@ -47,9 +47,10 @@ def _add_grid(grid: "argparse._ArgumentGroup") -> None:
                       help="only these (default: all); peers such as dlmalloc can be among them")
     grid.add_argument("--traces", nargs="+", metavar="FILE",
                       help=".rep or .rep.gz files, or names of shipped traces (default: all"
-                      " shipped, unless --workloads is given)")
+                      " shipped, unless --workloads names some)")
     grid.add_argument("--workloads", metavar="A,B",
-                      help="synthetic workloads such as churn-kernel-85, or all (default: none)")
+                      help="synthetic workloads such as churn-kernel-85, or all, or none (default:"
+                      " none)")
     grid.add_argument("--heap-kib", metavar="SIZES",
                       help="sizes of the heap, 64 to 65536 KiB: 256,1024, or 256..4096, which"
                       " doubles from one to the next (default: 256..4096)")

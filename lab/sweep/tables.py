@@ -40,7 +40,10 @@ def of_traces(document: Document, names: Sequence[str], title: str) -> list[Tabl
     where = f"{title}, {size(settings['heap_kib'][0])}" if each else title
     chosen = [one for one in document["records"] if one["trace"] in names]
     seeded = settings["seeds"] > 1 and any(one["seed"] for one in chosen)
-    words = {"unit": settings["unit"], "over": "seeds" if each else "traces and seeds"}
+    over = [*(["traces"] if len(names) > 1 and not each else []), *(["seeds"] if seeded else [])]
+    words = {"unit": settings["unit"],
+             "mean": f"the mean over {' and '.join(over)}" if over else
+             "in the smallest total memory that does"}
     made: list[Table] = []
     for care in heaps.cares(settings):
         records = [one for one in chosen if heaps.of(one).care == care]
@@ -69,7 +72,8 @@ def legend(document: Document) -> list[str]:
         + (f" and {settings['seeds']} seeds." if settings["seeds"] > 1 else "."),
         "Tightness: most bytes requested at once / smallest total memory in which the trace runs"
         " without a failure (1 is perfect). A recorded trace has the same at every size.",
-        *(["Spread: of several workloads, the widest."] if settings["seeds"] > 1 else []),
+        *(["Spread: of several workloads, the widest."]
+          if settings["seeds"] > 1 and len(settings["heap_kib"]) > 1 else []),
         f"{BEST} marks the best of a column. {WARNING} marks more failures than others have: such"
         " a heap does less work, so its costs do not compete.",
     ]
@@ -79,7 +83,9 @@ def legend(document: Document) -> list[str]:
     if any(one["tightness"] is None for one in document["records"]):
         sentences.insert(-1, "Never: in no memory of up to 64 MiB, for at least one of them.")
     if limit := settings["operations_limit"]:
-        sentences.insert(0, f"Only the first {limit:,} operations of each trace were replayed.")
+        sentences.insert(0, f"Only the first {limit:,} operations of each trace were replayed"
+                         + ("; of a workload so many after its build-up, but of what fills the heap"
+                            " all." if settings["workloads"] else "."))
     return sentences
 
 
@@ -103,9 +109,9 @@ class Figure:
     def column(self, part: Part) -> Column:
         """Its column for a part; rows have what _summary() says of each."""
         cost = self.name == "mean cost"
-        return Column(part.title, lambda row: row[part.title][self.name], self.written,
+        return Column(part.title, lambda row: row["parts"][part.title][self.name], self.written,
                       best=self.best, only_least_failures=cost, marks_failures=cost,
-                      failures=lambda row: int(row[part.title]["failures"]))
+                      failures=lambda row: int(row["parts"][part.title]["failures"]))
 
 
 def _percent(value: Optional[float]) -> str:
@@ -114,7 +120,7 @@ def _percent(value: Optional[float]) -> str:
 
 _SPREAD = "over seeds, (highest - lowest) / mean, in percent"
 _FIGURES = (Figure("mean cost", "{unit} per operation", mean),
-            Figure("tightness", "the mean over {over}", share, max),
+            Figure("tightness", "{mean}", share, max),
             Figure("spread of the mean cost", _SPREAD, _percent),
             Figure("spread of the tightness", _SPREAD, _percent))
 
@@ -122,7 +128,7 @@ _FIGURES = (Figure("mean cost", "{unit} per operation", mean),
 def _tables(figure: Figure, strategies: Sequence[str], records: Sequence[Record],
             parts: Sequence[Part], title: str, words: Mapping[str, str]) -> Iterator[Table]:
     """One figure of every part, in as many tables as it takes."""
-    rows: list[Row] = [{"strategy": strategy, **{
+    rows: list[Row] = [{"strategy": strategy, "parts": {
         part.title: _summary([one for one in records if one["strategy"] == strategy
                               and part.has(one)])
         for part in parts}} for strategy in strategies]

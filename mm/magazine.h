@@ -4,12 +4,13 @@
  * without the heap's lock and without the strategy. Included by magazine_heap.h alone.
  *
  * Source: J. Bonwick and J. Adams, "Magazines and Vmem: Extending the Slab Allocator to Many CPUs
- * and Arbitrary Resources", USENIX 2001, section 3. Departs from it in three things. A request
+ * and Arbitrary Resources", USENIX 2001, section 3. Departs from it in four things. A request
  * does not come from a cache of its own, but is of the size class it falls into. A magazine is
  * a chain through its blocks, not an array of addresses: nothing is kept in a free block that
  * were worth keeping, so magazines need no memory, and there always is one. And what is
  * loaded when a processor has nothing left is cut out of one block of the strategy's (depot.h), as
- * their slabs are.
+ * their slabs are. The depot gives back only when memory is short, and not what was of no use for a
+ * while; what remains it keeps in magazines of which the last may not be full.
  *
  * Idea. For each class a processor has a loaded magazine and the one that was loaded before. A
  * request takes a block from the loaded one, a free puts it there. If that cannot be, because it

@@ -432,6 +432,24 @@ class Merged(Swept):
         self.assertEqual([[cell.text for cell in cells] for _, cells in shown[1].rows],
                          [["0.7500", "0.2500"]] * 2)
 
+    def test_a_trace_that_is_called_strategy_is_a_column(self) -> None:
+        made = self.made_up(seeds=(1,), failures=0)
+        made["settings"]["heap_kib"] = [64]
+        made["records"] = [one | {"trace": name, "seed": None} for name in ("one", "strategy")
+                           for one in made["records"] if one["heap_kib"] == 64]
+        shown = tables.of_traces(made, ["one", "strategy"], "traces")
+        self.assertEqual([name for name, _ in shown[0].rows], ["bitmap", "next-fit"])
+        self.assertEqual(shown[0].columns, ["strategy", "one", "strategy"])
+        self.assertEqual(shown[1].note, "in the smallest total memory that does")
+
+    def test_a_limit_is_told_for_what_it_limits(self) -> None:
+        made = self.made_up(seeds=(1,), failures=0)
+        made["settings"]["operations_limit"] = 50
+        self.assertIn("but of what fills the heap all", tables.legend(made)[0])
+        made["settings"]["workloads"] = []
+        self.assertEqual(tables.legend(made)[0],
+                         "Only the first 50 operations of each trace were replayed.")
+
     def test_many_sizes_make_several_tables_none_too_wide(self) -> None:
         made = self.made_up(seeds=(1,), failures=0)
         made["settings"]["heap_kib"] = sizes = [64 * n for n in range(1, 12)]

@@ -64,8 +64,13 @@ def tightness(document: Document, trace: str, care: Care) -> str:
 
 
 def all_of(document: Document) -> Iterator[tuple[str, str, Care, str]]:
-    """Name, trace, what is done about misuse and callers, and SVG of every picture."""
+    """Name, trace, what is done about misuse and callers, and SVG of every picture.
+
+    There is none where there is but one size: a line takes two points.
+    """
     settings = document["settings"]
+    if len(settings["heap_kib"]) == 1:
+        return
     for care in heaps.cares(settings):
         for trace in (*settings["traces"], *settings["workloads"]):
             yield f"cost-{trace}{care.suffix}", trace, care, cost(document, trace, care)

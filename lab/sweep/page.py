@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A sweep as one page that needs nothing else: curves and tables of every trace."""
+"""A sweep as one page that needs nothing else: curves and tables of every trace.
+
+Of a single heap size there are no curves, and the tables have a column for each trace.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,11 @@ def page(document: Document, charts: Iterable[tuple[str, str, Care, str]]) -> st
             f"{trace}, {kind}{care.told(settings)}", _CAPTIONS[kind] + band, svg))
     parts: list[dict[str, Any]] = [
         {"title": trace, "pictures": shown, "tables": tables.of_traces(document, [trace], trace)}
-        for trace, shown in pictures.items()]
+        for trace, shown in pictures.items()] or [
+        {"title": title, "pictures": [], "tables": tables.of_traces(document, names, title)}
+        for title, names in tables.groups(document)]
+    sizes = [tables.size(kib) for kib in settings["heap_kib"]]
     return report.rendered("sweep.html", document=document, parts=parts,
                            legend=tables.legend(document),
-                           sizes=[tables.size(kib) for kib in document["settings"]["heap_kib"]])
+                           where=f"from {sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else
+                           f"at {sizes[0]}")

@@ -213,11 +213,11 @@ class OnceAndNoMore(Swept):
                                               out=self.place / "afresh"))
 
     def test_what_was_drawn_of_another_grid_does_not_stay(self) -> None:
-        self.succeed("--heap-kib", "64", "--traces", *self.traces)
-        self.succeed("--resume", "--heap-kib", "128", "--traces", self.traces[0])
+        self.succeed("--heap-kib", "64,128", "--traces", *self.traces)
+        self.succeed("--resume", "--heap-kib", "128,256", "--traces", self.traces[0])
         self.assertEqual(sorted(path.name for folder in ("curves", "sizes")
                                 for path in (self.out / folder).iterdir()),
-                         ["128-kib.json", "cost-t0.svg", "tightness-t0.svg"])
+                         ["128-kib.json", "256-kib.json", "cost-t0.svg", "tightness-t0.svg"])
 
     def test_a_search_serves_all_sizes_but_for_a_workload(self) -> None:
         self.succeed("--heap-kib", "64,128,256", "--traces", self.traces[0])
@@ -354,10 +354,10 @@ class Merged(Swept):
             self.assertEqual(schema_complaints(one), [])
 
     def test_each_lock_has_its_own_records_tables_and_curves(self) -> None:
-        whole = self.succeed("--heap-kib", "64", "--traces", self.traces[0], "--strategies",
+        whole = self.succeed("--heap-kib", "64,128", "--traces", self.traces[0], "--strategies",
                              "tlsf", "--locking", "spin,none")
         self.assertEqual(whole["settings"]["locking"], ["none", "spin"])
-        self.assertEqual([one["locking"] for one in whole["records"]], ["none", "spin"])
+        self.assertEqual([one["locking"] for one in whole["records"]], ["none"] * 2 + ["spin"] * 2)
         self.assertEqual(sorted(whole["build"]), ["tlsf", "tlsf+spin"])
         self.assertEqual([one.title for one in tables.of_traces(whole, ["t0"], "t0")],
                          [f"t0, locking {lock}: {figure}" for lock in ("none", "spin")
@@ -365,6 +365,16 @@ class Merged(Swept):
         self.assertEqual(sorted(path.name for path in (self.out / "curves").iterdir()),
                          ["cost-t0-spin.svg", "cost-t0.svg", "tightness-t0-spin.svg",
                           "tightness-t0.svg"])
+
+    def test_of_one_size_the_page_has_tables_and_no_curves(self) -> None:
+        self.succeed("--heap-kib", "64", "--traces", *self.traces, "--workloads",
+                     "churn-small-50,churn-kernel-50")
+        page = (self.out / "sweep.html").read_text("utf-8")
+        self.assertIn("kernel heaps, at 64 KiB</h1>", page)
+        self.assertEqual(re.findall("<h2>(.*)</h2>", page),
+                         ["traces", "workloads"])
+        self.assertNotIn("<svg", page)
+        self.assertFalse((self.out / "curves").exists())
 
     def test_curves_have_a_band_over_seeds_and_hollow_marks_for_failures(self) -> None:
         made = self.made_up(seeds=(1, 2), failures=0)

@@ -48,10 +48,10 @@ static const char *parked_each_of(uint32_t class, parked_visit *visit, void *con
             said = visit(context, class,
                          (struct magazine){own->previous[class], own->previous_count[class]});
     }
-    struct depot_magazine *first = said == NULL ? depot.magazines[class] : NULL;
-    while (first != NULL && said == NULL) {
+    for (struct depot_magazine *first = depot.magazines[class]; first != NULL && said == NULL;) {
         said = visit(context, class, (struct magazine){first, depot_count(first)});
-        first = said == NULL ? first->next_magazine : NULL;
+        if (said == NULL)
+            first = first->next_magazine;
     }
     return said;
 }

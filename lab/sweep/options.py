@@ -17,8 +17,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="heaplab sweep", allow_abbrev=False,
         description="Replay traces and workloads on kernel heaps at many heap sizes, with many"
-        " seeds, at several hardening levels, with several locks: on this machine's cores, or on a cluster. A sweep"
-        " that was ended in whatever way goes on with --resume; nothing is computed twice.")
+        " seeds, at several hardening levels, with several locks: on this machine's cores, or on a"
+        " cluster. A sweep that was ended in whatever way goes on with --resume; nothing is"
+        " computed twice.")
     _add_grid(parser.add_argument_group(
         "the grid",
         "With --resume these may be left away altogether; or they ask for another grid, which takes"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from lab import heaps
+from lab.heaps import Heap
 from lab.results import Document, Record
 from lab.table import BEST, WARNING, Column, Row, Table, filled, mean, share
 from lab.trace import is_fill
@@ -46,10 +47,9 @@ def of_traces(document: Document, names: Sequence[str], title: str) -> list[Tabl
              "in the smallest total memory that does"}
     made: list[Table] = []
     for care in heaps.cares(settings):
-        records = [one for one in chosen if heaps.of(one).care == care]
+        rows = [_row(Heap(strategy, *care), chosen, parts) for strategy in settings["strategies"]]
         for figure in _FIGURES if seeded else _FIGURES[:2]:
-            made += _tables(figure, settings["strategies"], records, parts, where + care.told(settings),
-                            words)
+            made += _tables(figure, rows, parts, where + care.told(settings), words)
     return made
 
 
@@ -107,7 +107,7 @@ class Figure:
     best: Callable[[Iterable[float]], float] = min
 
     def column(self, part: Part) -> Column:
-        """Its column for a part; rows have what _summary() says of each."""
+        """Its column for a part; rows are those of _row()."""
         cost = self.name == "mean cost"
         return Column(part.title, lambda row: row["parts"][part.title][self.name], self.written,
                       best=self.best, only_least_failures=cost, marks_failures=cost,
@@ -125,13 +125,16 @@ _FIGURES = (Figure("mean cost", "{unit} per operation", mean),
             Figure("spread of the tightness", _SPREAD, _percent))
 
 
-def _tables(figure: Figure, strategies: Sequence[str], records: Sequence[Record],
-            parts: Sequence[Part], title: str, words: Mapping[str, str]) -> Iterator[Table]:
+def _row(heap: Heap, records: Sequence[Record], parts: Sequence[Part]) -> Row:
+    """What is told of one heap, part by part."""
+    own = [one for one in records if heaps.of(one) == heap]
+    return {"strategy": heap.strategy, "parts": {
+        part.title: _summary([one for one in own if part.has(one)]) for part in parts}}
+
+
+def _tables(figure: Figure, rows: Sequence[Row], parts: Sequence[Part], title: str,
+            words: Mapping[str, str]) -> Iterator[Table]:
     """One figure of every part, in as many tables as it takes."""
-    rows: list[Row] = [{"strategy": strategy, "parts": {
-        part.title: _summary([one for one in records if one["strategy"] == strategy
-                              and part.has(one)])
-        for part in parts}} for strategy in strategies]
     for first in range(0, len(parts), COLUMNS):
         yield filled(f"{title}: {figure.name}", figure.note.format_map(words),
                      [figure.column(part) for part in parts[first:first + COLUMNS]], rows,

@@ -71,7 +71,7 @@ static void check_names_a_block_that_no_block_begins_at(void **state)
     assert_broken("M2");
 }
 
-/* More magazines than two processors' fit into the depot. */
+/* Parks more than a processor's own two magazines hold. Returns: the first that the depot has. */
 static struct depot_magazine *park_in_the_depot(void)
 {
     park(MANY, SIZE);
@@ -86,7 +86,7 @@ static void check_names_a_depot_that_leads_out_of_the_region(void **state)
     struct depot_magazine *first = park_in_the_depot();
     first->next_magazine = (void *)(uintptr_t)0x44444444;
     assert_broken("M2");
-    first->next_magazine = (void *)(region_end() - 8); /* which has no room for what is read there */
+    first->next_magazine = (void *)(region_end() - 8); /* with no room for what is read there */
     assert_broken("M1");
     depot.magazines[magazine_class_for(SIZE)] = (void *)(uintptr_t)4;
     assert_broken("M2");

@@ -139,13 +139,13 @@ HOT void *take_from_short(const struct heap *heap, uint32_t found, uint32_t gran
 }
 
 /* More than 4 KiB. When no hole is long enough, merges what is cached. */
-COLD void *alloc_long(const struct heap *heap, uint32_t size)
+HOT void *alloc_long(const struct heap *heap, uint32_t size)
 {
     struct boundary_map *state = state_of(heap);
     if (size - 1 >= heap->region.arena_bytes)
         return NULL;
     uint32_t granules = map_granules_for(size);
-    settle(state, granules);
+    bool stale = hole_close(&state->holes, granules);
     struct hole *hole = hole_find(&state->holes, granules);
     if (hole == NULL && !cache_is_empty(state)) {
         cache_empty(heap);
@@ -153,10 +153,8 @@ COLD void *alloc_long(const struct heap *heap, uint32_t size)
     }
     if (hole == NULL)
         return NULL;
-    uint32_t granule = map_granule_of(heap, hole);
-    hole_unlink(&state->holes, hole);
-    granules = cut_coldly(heap, granule, hole->granules, granules);
-    map_write_length(heap, granule, granules);
+    granules = cut_filed(heap, hole, granules, stale);
+    map_write_length(heap, map_granule_of(heap, hole), granules);
     cache_drain(heap, granules);
     return hole;
 }

@@ -220,6 +220,16 @@ HOT void map_store_two_words(const struct heap *heap, uint32_t granule, uint64_t
     __builtin_memcpy(heap->region.map + granule / MAP_WORD_BITS * 4, &words, sizeof(words));
 }
 
+/* Of the 32 granules from this one on, changes the bits that are set in bits. */
+HOT void map_flip(const struct heap *heap, uint32_t granule, uint32_t bits)
+{
+    uint64_t words = map_load_two_words(heap, granule);
+    uint32_t behind = 0; /* what the shift below loses; an i686 shifts by the count modulo 32 */
+    __asm__("shldl %%cl, %1, %0" : "+r"(behind) : "r"(bits), "c"(granule) : "cc");
+    words ^= (uint64_t)behind << MAP_WORD_BITS | bits << granule % MAP_WORD_BITS;
+    map_store_two_words(heap, granule, words);
+}
+
 /* The bits of 32 granules from this one on. */
 HOT uint32_t map_bits_from(const struct heap *heap, uint32_t granule)
 {
@@ -257,10 +267,10 @@ HOT uint32_t map_live_granules(const struct heap *heap, uint32_t granule)
     return 1 + (window_is_long(window) ? window_long_bin(window) : window_short_bin(window));
 }
 
-/* A long block's mark and length, where they lie in the two words that have its bits. */
-HOT uint64_t map_long_code(uint32_t granule, uint32_t granules)
+/* What a long block has in the map besides its first bit: the rest of its mark, and its length. */
+HOT uint32_t map_long_code(uint32_t granules)
 {
-    return (uint64_t)(granules << LENGTH_SHIFT | (uint32_t)LONG_MARK) << granule % MAP_WORD_BITS;
+    return granules << LENGTH_SHIFT | ((uint32_t)LONG_MARK - 1);
 }
 
 /*
@@ -269,20 +279,22 @@ HOT uint64_t map_long_code(uint32_t granule, uint32_t granules)
  */
 HOT void map_write_length(const struct heap *heap, uint32_t granule, uint32_t granules)
 {
-    if (granules <= SHORT_GRANULES)
-        return;
-    uint64_t words = map_load_two_words(heap, granule);
-    map_store_two_words(heap, granule, words | map_long_code(granule, granules));
+    if (granules > SHORT_GRANULES)
+        map_flip(heap, granule, map_long_code(granules));
 }
 
-/* The opposite: leaves a live block with its first bit set and all others clear. */
+/* The opposite, which changes the same bits. */
 HOT void map_erase_length(const struct heap *heap, uint32_t granule, uint32_t granules)
 {
-    if (granules <= SHORT_GRANULES)
-        return;
-    uint64_t words = map_load_two_words(heap, granule);
-    map_store_two_words(heap, granule, words & ~map_long_code(granule, granules));
-    map_set(heap, granule);
+    map_write_length(heap, granule, granules);
+}
+
+/* Both in one: the live block has another length now. */
+HOT void map_change_length(const struct heap *heap, uint32_t granule, uint32_t had, uint32_t has)
+{
+    uint32_t erased = had > SHORT_GRANULES ? map_long_code(had) : 0;
+    uint32_t written = has > SHORT_GRANULES ? map_long_code(has) : 0;
+    map_flip(heap, granule, erased ^ written);
 }
 
 #endif

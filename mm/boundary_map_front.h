@@ -187,7 +187,7 @@ COLD void cache_evict_coldly(const struct heap *heap)
 }
 
 /* Evicts what is too much, but no more than a block for each 4 KiB begun of that length. */
-COLD void cache_drain(const struct heap *heap, uint32_t granules)
+HOT void cache_drain(const struct heap *heap, uint32_t granules)
 {
     uint32_t count = (granules - 1) / PAGE_GRANULES + 1;
     for (; count > 0 && cache_is_over(state_of(heap)); count--)
@@ -275,24 +275,48 @@ HOT uint32_t cut(const struct heap *heap, uint32_t granule, uint32_t length, uin
     return granules;
 }
 
-/* The same for the first hole of a bin of long ones, above 4 KiB. */
+/*
+ * The same for a hole above 4 KiB that is in its bin, if that is its rest's as well: nothing
+ * changes then but where the hole begins. Returns: whether it is so; if not, nothing is done.
+ */
+HOT bool cut_in_bin(const struct heap *heap, const struct hole *hole, uint32_t granules)
+{
+    uint32_t granule = map_granule_of(heap, hole);
+    uint32_t length = hole->granules;
+    uint32_t rest = length - granules;
+    if (rest <= EXACT_BINS || !bin_is_shared(rest, length))
+        return false;
+    map_clear(heap, granule + 1);
+    map_set(heap, granule + granules);
+    map_set(heap, granule + granules + 1);
+    hole_move(heap, hole, granule + granules, rest);
+    return true;
+}
+
+/* cut() for the first hole of a bin of long ones, above 4 KiB. */
 HOT uint32_t cut_long(const struct heap *heap, uint32_t bin, uint32_t granules)
 {
     struct boundary_map *state = state_of(heap);
     struct hole *hole = state->holes.bins[bin];
-    uint32_t granule = map_granule_of(heap, hole);
-    uint32_t length = hole->granules;
-    uint32_t rest = length - granules;
-    if (rest > EXACT_BINS && bin_is_shared(rest, length)) {
-        map_clear(heap, granule + 1);
-        map_set(heap, granule + granules);
-        map_set(heap, granule + granules + 1);
-        hole_move(heap, hole, granule + granules, rest);
+    if (cut_in_bin(heap, hole, granules))
         return granules;
-    }
     bin_pop(&state->holes, bin);
-    granules = cut(heap, granule, length, granules);
+    granules = cut(heap, map_granule_of(heap, hole), hole->granules, granules);
     cache_set_cap(state);
+    return granules;
+}
+
+/* cut() for any hole that is in its bin. The cap is set anew if need be, or if it is stale. */
+HOT uint32_t cut_filed(const struct heap *heap, struct hole *hole, uint32_t granules, bool stale)
+{
+    struct boundary_map *state = state_of(heap);
+    if (!cut_in_bin(heap, hole, granules)) {
+        hole_unlink(&state->holes, hole);
+        granules = cut(heap, map_granule_of(heap, hole), hole->granules, granules);
+        stale = true;
+    }
+    if (stale)
+        cache_set_cap(state);
     return granules;
 }
 

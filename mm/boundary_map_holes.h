@@ -208,8 +208,8 @@ HOT bool bin_is_shared(uint32_t shorter, uint32_t longer)
 }
 
 /*
- * Moves a hole to where it begins now; its bin is still the right one, and the map says so.
- * Requires: the two do not overlap in their first two granules.
+ * Moves a hole to where it begins now, be it a granule further; its bin is still the right one,
+ * and the map says so.
  */
 HOT void hole_move(const struct heap *heap, const struct hole *old, uint32_t granule,
                    uint32_t granules)
@@ -303,7 +303,7 @@ HOT struct hole *bin_best(const struct holes *holes, uint32_t bin, uint32_t gran
  * none of those is long enough, the first of the next bin that has any, though a shorter one
  * may hang behind them.
  */
-COLD struct hole *hole_find(const struct holes *holes, uint32_t granules)
+HOT struct hole *hole_find(const struct holes *holes, uint32_t granules)
 {
     uint32_t bin = bin_of(granules);
     struct hole *found = bin_best(holes, bin, granules, LOOKS);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is asked of boundary-map.c less often: blocks at an alignment, and resizing. Small code
- * matters more here than quick code, so nothing is inlined that others have as well.
+ * What is asked of boundary-map.c less often: blocks at an alignment, for which small code matters
+ * more than quick code, so that little is inlined that others have as well; and resizing, which
+ * is quick where the block may stay: krealloc has a copy of it, with the heap's addresses in it.
  */
 #ifndef MM_BOUNDARY_MAP_RARE_H
 #define MM_BOUNDARY_MAP_RARE_H
@@ -75,8 +76,7 @@ static void shrink(const struct heap *heap, uint32_t granule, uint32_t had, uint
 {
     if (had - wanted < MIN_GRANULES)
         return;
-    map_erase_length(heap, granule, had);
-    map_write_length(heap, granule, wanted);
+    map_change_length(heap, granule, had, wanted);
     map_set(heap, granule + wanted);
     release(heap, granule + wanted, had - wanted);
 }
@@ -92,12 +92,10 @@ static bool grow(const struct heap *heap, uint32_t granule, uint32_t had, uint32
     uint32_t length = behind->granules;
     if (length < wanted - had)
         return false;
-    settle(state, 0);
-    hole_unlink(&state->holes, behind);
-    uint32_t taken = cut_coldly(heap, end, length, wanted - had);
+    bool stale = hole_close(&state->holes, 0);
+    uint32_t taken = cut_filed(heap, behind, wanted - had, stale);
     map_clear(heap, end);
-    map_erase_length(heap, granule, had);
-    map_write_length(heap, granule, had + taken);
+    map_change_length(heap, granule, had, had + taken);
     cache_drain(heap, taken);
     return true;
 }

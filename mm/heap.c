@@ -8,12 +8,12 @@
  * in front of it; HEAP_STRATEGY names that strategy's table. The table is const and
  * its definition is in sight, and so is the heap, whose region the machine's
  * kernel_heap.h gives: the compiler calls, or inlines, the strategy's own functions,
- * with the region's addresses folded into them. A test reads the disassembly. Into kmalloc
- * and kfree it inlines them whatever their size ("flatten"; clang does so for the calls in
- * a function's own text, and no deeper), since only there does it see which heap, and which
- * alignment, they are for. kmalloc and kfree themselves are never inlined: each heap has its
- * code once, and its size can be compared. Where a strategy is cut into a quick and a slow
- * half, the slow one is a function of its own, for the quick one's sake.
+ * with the region's addresses folded into them. A test reads the disassembly. Into kmalloc,
+ * kfree and krealloc, as far as that resizes, it inlines them whatever their size ("flatten";
+ * clang does so for the calls in a function's own text, and no deeper), since only there does
+ * it see which heap, and which alignment, they are for. kmalloc and kfree themselves are never
+ * inlined: each heap has its code once, and its size can be compared. Where a strategy is cut
+ * into a quick and a slow half, the slow one is a function of its own, for the quick one's sake.
  *
  * What a caller may get wrong, and what holds for every strategy alike, is decided
  * here and only here: zero sizes, NULL, products that overflow, alignments that are

@@ -205,7 +205,8 @@ static inline bool front_knows(const struct heap_block *block)
 }
 
 /* Requires: front_usable(address) > 0. */
-static inline bool front_resize(void *address, uint32_t size, const void *caller)
+static inline __attribute__((flatten)) bool front_resize(void *address, uint32_t size,
+                                                         const void *caller)
 {
     (void)caller;
     return HEAP_STRATEGY.resize != NULL && HEAP_STRATEGY.resize(&kernel_heap, address, size);

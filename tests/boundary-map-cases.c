@@ -376,6 +376,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_last_bin_serves_what_fits_and_no_more),
     cmocka_unit_test(an_alignment_may_be_as_large_as_the_arena),
     cmocka_unit_test(a_long_hole_that_is_cut_stays_where_it_is_in_its_bin),
+    cmocka_unit_test(a_long_hole_stays_in_its_bin_whoever_cuts_it),
+    cmocka_unit_test(a_long_hole_that_was_open_counts_once_it_is_cut),
     cmocka_unit_test(a_block_is_cut_where_a_hole_has_room),
     cmocka_unit_test(nothing_is_as_large_as_the_arena),
     cmocka_unit_test(as_many_blocks_are_shown_as_cached_as_ever_are),

@@ -332,8 +332,7 @@ static void long_mark_of_a_short_block(struct rig *rig)
     map_set(rig->heap, granule + SHORT_GRANULES);
     map_write_length(rig->heap, granule + SHORT_GRANULES, granules - SHORT_GRANULES);
     assert_null(tested_strategy->check(rig->heap));
-    uint64_t words = map_load_two_words(rig->heap, granule);
-    map_store_two_words(rig->heap, granule, words | map_long_code(granule, SHORT_GRANULES));
+    map_flip(rig->heap, granule, map_long_code(SHORT_GRANULES));
 }
 
 /* Nothing that is set stops who looks for the block's end. */
@@ -345,9 +344,7 @@ static void last_length_beyond_all_memory(struct rig *rig)
         map_clear(rig->heap, bit);
     memset(rig->heap->region.arena, 0, rig->heap->region.arena_bytes);
     rig->map->bump_granules = 0;
-    uint64_t words = map_load_two_words(rig->heap, granule);
-    map_store_two_words(rig->heap, granule,
-                        words | map_long_code(granule, (1U << LENGTH_BITS) - 1));
+    map_flip(rig->heap, granule, map_long_code((1U << LENGTH_BITS) - 1));
 }
 
 /* Two granules at least, or none. */

@@ -563,6 +563,59 @@ static void a_long_hole_that_is_cut_stays_where_it_is_in_its_bin(void **state)
     host_heap_delete(host);
 }
 
+/* Nor does it leave its bin when the request is long, or is a block that grows before it. */
+static void a_long_hole_stays_in_its_bin_whoever_cuts_it(void **state)
+{
+    enum { GRANULES = 40900, CUT = 520, GROWN = 16 };
+    void *holes[2];
+    (void)state;
+    struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+    for (uint32_t i = 0; i < 2; i++)
+        holes[i] = walled(host, GRANULES);
+    for (uint32_t i = 0; i < 2; i++)
+        make_hole_of(host, holes[i]);
+    assert_true(bin_is_shared(GRANULES - CUT - GROWN, GRANULES));
+    assert_ptr_equal(alloc_granules(host, CUT), holes[1]);
+    host_heap_assert_sound(host, "a long request");
+    uint32_t granule = map_granule_of(heap_in(host), holes[1]);
+    for (uint32_t more = 1; more <= GROWN; more++) {
+        assert_true(tested_strategy->resize(heap_in(host), holes[1], (CUT + more) * 8));
+        assert_int_equal(map_live_granules(heap_in(host), granule), CUT + more);
+        host_heap_assert_sound(host, "a block that grows by a granule");
+    }
+    struct hole *rest = state_of(heap_in(host))->holes.bins[bin_of(GRANULES)];
+    assert_ptr_equal(rest, (uint8_t *)holes[1] + (CUT + GROWN) * 8);
+    assert_int_equal(rest->granules, GRANULES - CUT - GROWN);
+    assert_ptr_equal(rest->next, holes[0]);
+    host_heap_delete(host);
+}
+
+/* Nothing else in its way sets the cap, as long as what is left belongs into the same bin. */
+static void a_long_hole_that_was_open_counts_once_it_is_cut(void **state)
+{
+    enum { CUT = 520 };
+    static const char *const ways[] = {"a long request", "a block that grows"};
+    (void)state;
+    for (size_t way = 0; way < sizeof(ways) / sizeof(ways[0]); way++) {
+        struct host_heap *host = host_heap_new(tested_strategy, LARGE_MAP_BYTES);
+        struct boundary_map *map = state_of(heap_in(host));
+        void *before = alloc_granules(host, CUT);
+        uint32_t granules = all_bytes(host) / MAP_GRANULE_BYTES - CUT;
+        void *block = alloc_granules(host, granules);
+        assert_true(tested_strategy->free(heap_in(host), block));
+        assert_ptr_equal(map->holes.open, block);
+        assert_int_equal(map->cap, cache_cap_for(0));
+        assert_true(bin_is_shared(granules - CUT, granules));
+        if (way == 0)
+            assert_ptr_equal(alloc_granules(host, CUT), block);
+        else
+            assert_true(tested_strategy->resize(heap_in(host), before, 2 * CUT * 8));
+        assert_int_equal(map->cap, CACHE_BLOCKS_MAX);
+        host_heap_assert_sound(host, ways[way]);
+        host_heap_delete(host);
+    }
+}
+
 static void a_block_is_cut_where_a_hole_has_room(void **state)
 {
     (void)state;

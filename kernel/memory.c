@@ -95,6 +95,11 @@ static uint64_t usable_until(const struct boot_info *info, uint64_t start)
     return first_unusable(info, (struct span){start, reached});
 }
 
+bool memory_is_usable(const struct boot_info *info, uint32_t start, uint32_t end)
+{
+    return usable_until(info, start) >= end;
+}
+
 static const char *verify_kernel(const struct boot_info *info, struct span kernel)
 {
     uint64_t reached = usable_until(info, kernel.start);

@@ -16,6 +16,9 @@
  */
 const char *memory_init(const struct boot_info *info, uint32_t kernel_start, uint32_t kernel_end);
 
+/* Returns: whether all of [start, end), physical addresses, is memory that nobody else claims. */
+bool memory_is_usable(const struct boot_info *info, uint32_t start, uint32_t end);
+
 /* Takes [start, end) for scratch_alloc(). */
 void scratch_init(uint8_t *start, uint8_t *end);
 

@@ -121,6 +121,20 @@ static void memory_that_goes_round_is_not_usable(void **state)
     assert_non_null(memory_init(&info, MIB, 3 * MIB));
 }
 
+static void a_page_is_usable_if_all_of_it_is(void **state)
+{
+    (void)state;
+    struct boot_info info = with_memory(0, 0x9fc00);
+    assert_true(memory_is_usable(&info, 0x9e000, 0x9f000));
+    assert_false(memory_is_usable(&info, 0x9f000, 0xa0000));
+    boot_info_add_memory(&info, (struct memory_range){0x9fc00, 0x400, true});
+    assert_true(memory_is_usable(&info, 0x9f000, 0xa0000));
+    boot_info_add_memory(&info, (struct memory_range){0x9e800, 1, false});
+    assert_false(memory_is_usable(&info, 0x9e000, 0x9f000));
+    info = with_memory(0x9e000, UINT64_MAX);
+    assert_false(memory_is_usable(&info, 0x9e000, 0x9f000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +147,7 @@ int main(void)
         cmocka_unit_test(what_was_taken_since_a_mark_is_given_back),
         cmocka_unit_test(what_is_both_usable_and_not_is_not),
         cmocka_unit_test(memory_that_goes_round_is_not_usable),
+        cmocka_unit_test(a_page_is_usable_if_all_of_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

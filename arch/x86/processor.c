@@ -8,6 +8,7 @@
 
 #include "apic.h"
 #include "console.h"
+#include "memory.h"
 #include "pit.h"
 
 enum {
@@ -92,23 +93,12 @@ void another_processor_main(void)
     }
 }
 
-static bool is_usable(const struct boot_info *info, uint32_t page)
-{
-    uint64_t start = (uint64_t)page * PAGE_BYTES;
-    for (uint32_t i = 0; i < info->memory_range_count; i++) {
-        const struct memory_range *range = &info->memory_ranges[i];
-        if (range->usable && range->start <= start &&
-            start + PAGE_BYTES <= range->start + range->bytes)
-            return true;
-    }
-    return false;
-}
-
 /* Returns: the number of a page below 1 MiB that is memory; 0 if there is none. */
 static uint32_t find_trampoline_page(const struct boot_info *info)
 {
     uint32_t page = TRAMPOLINE_PAGES_MAX - 1;
-    while (page > 0 && !is_usable(info, page))
+    while (page > 0 &&
+           !memory_is_usable(info, page * PAGE_BYTES, (page + 1) * PAGE_BYTES))
         page--;
     return page;
 }

@@ -96,7 +96,8 @@ static void fill_rest(struct workload_maker *maker)
 static bool fill_and_request(struct workload_maker *maker, uint32_t block_bytes,
                              uint32_t last_bytes, uint32_t request)
 {
-    uint32_t holes = maker->heap_bytes / block_bytes / 2 - 1;
+    uint32_t pairs = maker->heap_bytes / block_bytes / 2;
+    uint32_t holes = pairs > 0 ? pairs - 1 : 0;
     if (!workload_start(maker, 3 * holes + 2 + HALVINGS, 2 * holes + 1 + HALVINGS))
         return false;
     fill_with(maker, 2 * holes, block_bytes - HEADER_BYTES);

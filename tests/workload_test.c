@@ -335,6 +335,22 @@ static void tlsf_1_leaves_a_hole_for_every_other_block_but_the_last(void **state
     assert_int_equal(frees, (16384 - 2) / 2 + 1);
 }
 
+static void a_heap_of_few_blocks_gets_no_holes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t heap_bytes;
+    } cases[] = {{"tlsf-1", 0}, {"tlsf-1", 127}, {"tlsf-2", 4095}, {"tlsf-2", 4096}};
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct trace trace;
+        assert_null(make(cases[i].name, 1, cases[i].heap_bytes, &trace));
+        assert_int_equal(trace.operation_count - trace.build_up_operations, 128);
+        assert_true(trace.build_up_operations <= 32);
+        play(&trace);
+    }
+}
+
 static void bestfit_lets_little_live(void **state)
 {
     (void)state;
@@ -444,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_fifth_of_alloctests_slots_takes_most_of_its_operations),
         cmocka_unit_test(holes_leaves_every_other_block),
         cmocka_unit_test(tlsf_1_leaves_a_hole_for_every_other_block_but_the_last),
+        cmocka_unit_test(a_heap_of_few_blocks_gets_no_holes),
         cmocka_unit_test(bestfit_lets_little_live),
         cmocka_unit_test(robson_never_lets_more_live_than_it_says),
         cmocka_unit_test(mixes_have_the_sizes_their_header_states),

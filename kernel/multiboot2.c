@@ -21,6 +21,7 @@ enum tag_type {
     TAG_ACPI_NEW = 15,
 };
 
+enum { ACPI_OLD_BYTES = 20, ACPI_NEW_BYTES = 36 }; /* of RSDPs: of ACPI 1.0, and since 2.0 */
 enum { TAG_ALIGNMENT_BYTES = 8, MEMORY_AVAILABLE = 1, FRAMEBUFFER_DIRECT = 1, FRAMEBUFFER_EGA_TEXT = 2 };
 
 struct information_head {
@@ -143,6 +144,17 @@ static const char *read_framebuffer(const struct tag *tag, struct boot_info *inf
     return NULL;
 }
 
+/* The newer RSDP, if there are both. */
+static const char *read_acpi(const struct tag *tag, struct boot_info *info)
+{
+    bool is_new = tag->type == TAG_ACPI_NEW;
+    if (tag->bytes < sizeof(*tag) + (is_new ? ACPI_NEW_BYTES : ACPI_OLD_BYTES))
+        return "multiboot2: an ACPI tag is too short";
+    if (is_new || info->acpi_rsdp == NULL)
+        info->acpi_rsdp = tag + 1;
+    return NULL;
+}
+
 static const char *read_tag(const struct tag *tag, struct boot_info *info)
 {
     switch (tag->type) {
@@ -161,12 +173,8 @@ static const char *read_tag(const struct tag *tag, struct boot_info *info)
         info->graphics_screen = true;
         return NULL;
     case TAG_ACPI_OLD:
-        if (info->acpi_rsdp == NULL)
-            info->acpi_rsdp = tag + 1;
-        return NULL;
     case TAG_ACPI_NEW:
-        info->acpi_rsdp = tag + 1;
-        return NULL;
+        return read_acpi(tag, info);
     default:
         return NULL;
     }

@@ -78,7 +78,7 @@ static void multiboot2_tags_are_understood(void **state)
     put_tag(&tags, 2, "a loader", 9);
     put_module(&tags, 5 * MIB, 6 * MIB, "a trace");
     put_memory(&tags, MIB, 63 * MIB);
-    put_tag(&tags, 14, "RSD PTR ", 8);
+    put_tag(&tags, 14, "RSD PTR of ACPI 1.0.", 20);
     put_tag(&tags, 4711, "of a kind that nobody knows", 28);
     end(&tags);
     assert_null(read(&tags, &info));
@@ -89,7 +89,31 @@ static void multiboot2_tags_are_understood(void **state)
     assert_int_equal((uintptr_t)info.modules[0].start, 5 * MIB);
     assert_int_equal(info.memory_range_count, 1);
     assert_true(info.memory_ranges[0].usable);
-    assert_memory_equal(info.acpi_rsdp, "RSD PTR ", 8);
+    assert_memory_equal(info.acpi_rsdp, "RSD PTR of ACPI 1.0.", 20);
+}
+
+static void the_newer_rsdp_is_taken_if_it_is_whole(void **state)
+{
+    (void)state;
+    static const char old[20] = "old", new[36] = "new";
+    static const uint32_t types[][2] = {{14, 15}, {15, 14}};
+    struct writer tags;
+    struct boot_info info;
+    for (uint32_t i = 0; i < 2; i++) {
+        begin(&tags);
+        put_memory(&tags, MIB, 63 * MIB);
+        for (uint32_t j = 0; j < 2; j++)
+            put_tag(&tags, types[i][j], types[i][j] == 14 ? old : new,
+                    types[i][j] == 14 ? sizeof(old) : sizeof(new));
+        end(&tags);
+        assert_null(read(&tags, &info));
+        assert_memory_equal(info.acpi_rsdp, new, sizeof(new));
+        begin(&tags);
+        put_memory(&tags, MIB, 63 * MIB);
+        put_tag(&tags, types[i][0], new, types[i][0] == 14 ? sizeof(old) - 1 : sizeof(new) - 1);
+        end(&tags);
+        assert_string_equal(read(&tags, &info), "multiboot2: an ACPI tag is too short");
+    }
 }
 
 static void a_screen_is_text_unless_a_tag_says_otherwise(void **state)
@@ -433,6 +457,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(multiboot2_tags_are_understood),
+        cmocka_unit_test(the_newer_rsdp_is_taken_if_it_is_whole),
         cmocka_unit_test(a_screen_is_text_unless_a_tag_says_otherwise),
         cmocka_unit_test(a_framebuffer_of_direct_colour_is_described),
         cmocka_unit_test(a_tag_larger_than_what_holds_it_is_refused),

@@ -126,9 +126,18 @@ const struct acpi_table *acpi_find(const void *address, const char *signature)
     return found;
 }
 
+static bool is_listed(const struct acpi_platform *platform, uint8_t id)
+{
+    for (uint32_t i = 0; i < platform->processor_count; i++)
+        if (platform->processors[i] == id)
+            return true;
+    return false;
+}
+
+/* One that is listed twice must not be started twice: the second start would stop it. */
 static void add_processor(const struct madt_local_apic *local, struct acpi_platform *platform)
 {
-    if ((local->flags & LOCAL_APIC_ENABLED) == 0)
+    if ((local->flags & LOCAL_APIC_ENABLED) == 0 || is_listed(platform, local->id))
         return;
     if (platform->processor_count == ACPI_PROCESSORS_MAX || local->id > LOCAL_APIC_ID_MAX)
         platform->processors_left_out++;

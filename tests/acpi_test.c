@@ -123,6 +123,22 @@ static void a_processor_that_is_not_enabled_is_left_out(void **state)
     assert_int_equal(platform.processors_left_out, 0);
 }
 
+static void a_processor_that_is_listed_twice_is_one(void **state)
+{
+    (void)state;
+    struct acpi_platform platform;
+    begin();
+    put_processor(0, 1);
+    put_processor(1, 1);
+    put_processor(0, 1);
+    put_processor(1, 1);
+    end();
+    assert_null(read_all(&platform));
+    assert_int_equal(platform.processor_count, 2);
+    assert_int_equal(platform.processors[1], 1);
+    assert_int_equal(platform.processors_left_out, 0);
+}
+
 static void processors_beyond_the_eighth_are_counted(void **state)
 {
     (void)state;
@@ -294,6 +310,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(processors_controllers_and_overrides_are_read),
         cmocka_unit_test(a_processor_that_is_not_enabled_is_left_out),
+        cmocka_unit_test(a_processor_that_is_listed_twice_is_one),
         cmocka_unit_test(processors_beyond_the_eighth_are_counted),
         cmocka_unit_test(an_xsdt_serves_where_there_is_no_rsdt),
         cmocka_unit_test(damaged_tables_are_refused_by_name),

@@ -175,12 +175,10 @@ bool shell_blocks(struct shell *shell, struct text rest)
 
 static void fill(struct shell *shell, const struct size_mix *mix, uint32_t bytes)
 {
-    uint32_t count = 0, sum = 0;
-    for (;; count++) {
-        uint32_t number = unused_number(shell);
+    uint32_t count = 0, sum = 0, number;
+    for (; (number = unused_number(shell)) < shell->blocks_max; count++) {
         uint32_t size = mix != NULL ? mix->draw(&shell->random) : bytes;
-        uint8_t *address = number < shell->blocks_max ? kmalloc(size) : NULL;
-        if (!own(shell, number, address, size)) {
+        if (!own(shell, number, kmalloc(size), size)) {
             console_print("%u blocks of %u bytes in all; then ", count, sum);
             shell_explain_failure(size);
             return;
@@ -188,6 +186,8 @@ static void fill(struct shell *shell, const struct size_mix *mix, uint32_t bytes
         sum += size;
         shell_show_sometimes(shell);
     }
+    console_print("%u blocks of %u bytes in all; then no number is left, of %u\n", count, sum,
+                  shell->blocks_max);
 }
 
 bool shell_fill(struct shell *shell, struct text rest)
@@ -217,7 +217,7 @@ static uint32_t free_one(struct shell *shell, uint32_t number)
     return is_freed;
 }
 
-/* Fisher and Yates: what has not been freed yet stands at the front. */
+/* Fisher and Yates: what has not been freed yet stands at the front. Blocks change their numbers. */
 static uint32_t free_at_random(struct shell *shell)
 {
     uint32_t freed = 0;
@@ -228,6 +228,7 @@ static uint32_t free_at_random(struct shell *shell)
         shell->blocks[chosen] = last;
         freed += free_one(shell, left - 1);
     }
+    shell->lowest_unused = 0;
     return freed;
 }
 

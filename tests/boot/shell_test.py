@@ -50,13 +50,15 @@ class Shell:
     """A shell on a serial line."""
 
     def __init__(self, test: unittest.TestCase, trace: str = "",
-                 without: tuple[str, str] | None = None) -> None:
+                 without: tuple[str, str] | None = None,
+                 kernel: pathlib.Path | None = None) -> None:
         directory = pathlib.Path(test.enterContext(tempfile.TemporaryDirectory()))
         module = None
         if trace:
             module = directory / "mine.rep"
             module.write_text(trace)
-        words = qemu.Machine(kernel=KERNEL, append="run=shell", module=module).command(directory)
+        words = qemu.Machine(kernel=kernel or KERNEL, append="run=shell",
+                             module=module).command(directory)
         if without:
             leave_out(words, *without)
         self.machine = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *words],
@@ -130,6 +132,25 @@ class OnTheSerialLine(unittest.TestCase):
         rows = shell.ask("map").splitlines()
         self.assertEqual(len(rows), 17)
         self.assertRegex(rows[8], r"^0x[0-9a-f]{8} \.{64}$")
+
+    def test_numbers_begin_anew_when_all_is_drained(self):
+        shell = Shell(self)
+        for order in ("forward", "backward", "random"):
+            with self.subTest(order):
+                for number in (1, 2, 3):
+                    self.assertRegex(shell.ask("alloc 16"), f"^{number}: ")
+                self.assertEqual(shell.ask(f"drain {order}"), "3 blocks freed\n")
+
+    def test_fill_ends_where_the_numbers_do(self):
+        kernel = KERNEL.with_name("los-bump.elf")  # whose blocks may be smaller than a number's
+        if not kernel.exists():
+            self.skipTest("there is no kernel with bump")
+        shell = Shell(self, kernel=kernel)
+        said = re.fullmatch(r"(\d+) blocks of \1 bytes in all; then no number is left, of \1\n",
+                            shell.ask("fill 1"))
+        self.assertTrue(said)
+        self.assertEqual(shell.ask("alloc 1"),
+                         f"alloc: all {said[1]} numbers are in use; free some\n")
 
     def test_a_trace_is_played_step_by_step_and_to_its_end(self):
         shell = Shell(self, TRACE)

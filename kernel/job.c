@@ -34,7 +34,7 @@ static const struct choice kinds[] = {
 static const struct choice faults[] = {
     {"null", FAULT_NULL},           {"divide", FAULT_DIVIDE}, {"opcode", FAULT_OPCODE},
     {"read-only", FAULT_READ_ONLY}, {"stack", FAULT_STACK},   {"heap-stack", FAULT_HEAP_STACK},
-    {"double", FAULT_DOUBLE},       {NULL, 0},
+    {"double", FAULT_DOUBLE},       {"panic", FAULT_PANIC},   {NULL, 0},
 };
 
 /* Returns: the entry called word; the last, which has no name, if there is none. */

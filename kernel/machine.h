@@ -81,6 +81,7 @@ enum machine_fault {
     FAULT_STACK,      /* overflows the kernel's stack */
     FAULT_HEAP_STACK, /* overflows the stack that measured calls run on */
     FAULT_DOUBLE,     /* divides by zero where no handler is to be found */
+    FAULT_PANIC,      /* panics, as the kernel does of its own accord */
 };
 
 /* Does it. Returns, if at all, only on a machine that cannot. */

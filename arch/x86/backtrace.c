@@ -104,14 +104,19 @@ const char *machine_name_of(const void *address, char *buffer, uint32_t buffer_b
                        (uint32_t)(uintptr_t)address - symbol->address);
 }
 
-static void show(uint32_t address, const char *mark)
+static void show(uint32_t address, const struct symbol *symbol, const char *mark)
 {
-    const struct symbol *symbol = symbol_of(address);
     if (symbol == NULL)
         console_print("  0x%08x%s\n", address, mark);
     else
         console_print("  0x%08x %s+0x%x%s\n", address, symbol->name, address - symbol->address,
                       mark);
+}
+
+/* A call that does not come back may be its function's last: what it returns to is another's. */
+static void show_caller(uint32_t address, const char *mark)
+{
+    show(address, symbol_of(address - 1), mark);
 }
 
 /*
@@ -125,7 +130,7 @@ static uint32_t scan(uint32_t esp)
         if (is_frame_record(at))
             return at;
         if (is_return_address(word_at(at)))
-            show(word_at(at), " ?");
+            show_caller(word_at(at), " ?");
     }
     return 0;
 }
@@ -146,7 +151,7 @@ static void follow(uint32_t record)
             record = word_at(record);
             repeats++;
         } while (record != 0 && is_frame_record(record) && word_at(record + 4) == caller);
-        show(caller, "");
+        show_caller(caller, "");
         if (repeats > 1)
             console_print("    (%u times)\n", repeats);
         lines++;
@@ -156,7 +161,7 @@ static void follow(uint32_t record)
 void backtrace_show(struct execution_point point)
 {
     console_print("called from, innermost first:\n");
-    show(point.eip, "");
+    show(point.eip, symbol_of(point.eip), "");
     bool has_record = keeps_frame_pointers(point.eip) && is_frame_record(point.ebp);
     follow(has_record ? point.ebp : scan(point.esp));
 }

@@ -71,10 +71,9 @@ void machine_bulk_put(const void *bytes, uint32_t count)
 
 void machine_show_backtrace(void)
 {
-    struct execution_point point = {.eip = (uintptr_t)__builtin_return_address(0),
-                                    .ebp = (uintptr_t)__builtin_frame_address(0)};
-    point.esp = point.ebp;
-    backtrace_show(point);
+    const uint32_t *record = __builtin_frame_address(0); /* the caller's EBP, and where it was */
+    backtrace_show((struct execution_point){
+        .eip = record[1], .esp = (uintptr_t)(record + 2), .ebp = record[0]});
 }
 
 enum machine_end machine_let_alone(void (*work)(const void *), const void *context)

@@ -69,5 +69,7 @@ void machine_provoke(enum machine_fault fault)
     case FAULT_DOUBLE:
         double_fault();
         break;
+    case FAULT_PANIC:
+        panic("this was asked for");
     }
 }

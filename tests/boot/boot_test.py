@@ -92,6 +92,15 @@ class Panics(unittest.TestCase):
         self.assert_panics("null", "page fault reading 0x00000000: a NULL pointer was used",
                            "machine_provoke")
 
+    def test_a_panic_shows_who_called_it_each_once(self):
+        status, said = boot("--append", "run=fault fault=panic")
+        self.assertEqual(status, PANICKED, said)
+        callers = re.search(r"panic: this was asked for\ncalled from, innermost first:\n"
+                            r"((?:  0x.*\n)+)$", said)
+        self.assertTrue(callers, said)
+        self.assertEqual(re.findall(r"(\w+)\+0x", callers[1])[:3],
+                         ["panic", "machine_provoke", "run_fault"], said)
+
     def test_dividing_by_zero_says_so(self):
         self.assert_panics("divide", "divide error", "machine_provoke")
 

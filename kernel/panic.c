@@ -7,6 +7,7 @@
 
 #include "console.h"
 #include "machine.h"
+#include "together.h"
 
 static void (*last_words)(void);
 
@@ -22,9 +23,21 @@ void panic_last_words(void)
         tell();
 }
 
+void panic_one_at_a_time(void)
+{
+    static uint32_t first; /* the processor's number + 1; 0: none */
+    uint32_t expected = 0, own = together_index() + 1;
+    if (__atomic_compare_exchange_n(&first, &expected, own, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST))
+        return;
+    while (expected != own)
+        together_pause();
+}
+
 void panic(const char *format, ...)
 {
     static bool panicking; /* a panic within the panic: say so and stop at once */
+    panic_one_at_a_time();
     if (!panicking) {
         panicking = true;
         console_print("\npanic: ");

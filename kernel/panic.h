@@ -9,6 +9,12 @@
  */
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *format, ...);
 
+/*
+ * For who is about to explain what went wrong: the first processor that asks goes on; others
+ * wait here, until its explanation stops the machine.
+ */
+void panic_one_at_a_time(void);
+
 /* From here on, panic_last_words() calls tell. */
 void panic_tells(void (*tell)(void));
 

@@ -83,20 +83,14 @@ static void show_registers(const struct exception_frame *frame, uint32_t esp)
                   frame->cs, frame->eflags, frame->error_code, frame->vector);
 }
 
-/*
- * A fault while one is explained must not be explained in turn: it would never end. One of
- * another processor waits until the first's explanation stops the machine.
- */
+/* A fault while one is explained must not be explained in turn: it would never end. */
 static void stop_if_explaining(void)
 {
-    static uint32_t explaining; /* the processor's index + 1; 0: none */
-    uint32_t expected = 0, own = processor_self()->index + 1;
-    if (__atomic_compare_exchange_n(&explaining, &expected, own, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST))
-        return;
-    if (expected == own)
+    static bool explaining;
+    panic_one_at_a_time();
+    if (explaining)
         machine_stop(MACHINE_PANICKED);
-    processor_halt();
+    explaining = true;
 }
 
 /* Where there are several. */

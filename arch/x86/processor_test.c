@@ -88,9 +88,10 @@ enum machine_status processor_hammer(const struct boot_info *info, const struct 
 static enum machine_fault fault_to_provoke;
 static uint32_t last_processor;
 
-static void provoke_on_last(uint32_t index)
+/* A panic comes on all of them at once. */
+static void provoke(uint32_t index)
 {
-    if (index == last_processor)
+    if (index == last_processor || fault_to_provoke == FAULT_PANIC)
         machine_provoke(fault_to_provoke);
 }
 
@@ -103,6 +104,6 @@ enum machine_status processor_fault(const struct boot_info *info, uint32_t wante
         return run_refused(wrong);
     fault_to_provoke = fault;
     last_processor = running - 1;
-    processors_do(provoke_on_last);
+    processors_do(provoke);
     return run_refused("run=fault: the last processor went on as if nothing had happened");
 }

@@ -163,6 +163,15 @@ class Processors(unittest.TestCase):
                 self.assertRegex(said, f"panic: .*{message}.*\non processor 2\n")
                 self.assertRegex(said, r"0x[0-9a-f]{8} another_processor_main\+0x")
 
+    def test_of_panics_at_once_one_is_explained(self):
+        for _ in range(3):
+            status, said = boot("--processors", 4, "--append",
+                                "run=fault fault=panic processors=4")
+            self.assertEqual(status, PANICKED, said)
+            self.assertRegex(said, r"\npanic: this was asked for\ncalled from, innermost first:\n"
+                                   r"  0x\w+ panic\+0x\w+\n  0x\w+ machine_provoke\+0x(.*\n)+$")
+            self.assertEqual(said.count("panic: "), 1, said)
+
     def test_more_than_eight_are_refused(self):
         status, said = self.start(1, 9)
         self.assertEqual(status, FAILED, said)

@@ -5,6 +5,7 @@
  */
 #include "apic.h"
 
+#include <cpuid.h>
 #include <stddef.h>
 
 #include "panic.h"
@@ -49,6 +50,8 @@ enum {
     PIC_2_DATA = 0xa1,
     PIC_ALL_MASKED = 0xff,
 };
+
+enum { APIC_BASE = 0x1b, APIC_BASE_X2APIC = 1 << 10 }; /* a model-specific register */
 
 enum { INIT_MICROSECONDS = 10000, START_UP_MICROSECONDS = 200, VECTORS = 256 };
 
@@ -103,6 +106,23 @@ static void mask_all_inputs(const struct acpi_io_apic *io)
     uint32_t last = io_apic_read(io, IO_APIC_VERSION) >> 16 & 0xff;
     for (uint32_t input = 0; input <= last; input++)
         io_apic_write(io, IO_APIC_FIRST_ENTRY + 2 * input, APIC_MASKED);
+}
+
+/* SDM 3A, 11.4.2 and 11.12.1. */
+static bool is_in_x2apic_mode(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(APIC_BASE));
+    return (low & APIC_BASE_X2APIC) != 0;
+}
+
+const char *apic_unusable(void)
+{
+    uint32_t eax, ebx, ecx, edx;
+    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (edx & bit_APIC) == 0)
+        return "the processor has no APIC, or it is turned off";
+    return is_in_x2apic_mode() ? "the processor's APIC is in x2APIC mode, which is not known here"
+                               : NULL;
 }
 
 void apic_init(const struct acpi_platform *platform)

@@ -25,6 +25,9 @@ void interrupt_set_handler(enum interrupt_vector vector, interrupt_handler *hand
 /* Called by exceptions.asm: finds the handler, and tells the APIC that it is done. */
 void interrupt_raised(struct exception_frame *frame);
 
+/* Returns: NULL; or in words why this processor's APIC cannot be used as all else here does. */
+const char *apic_unusable(void);
+
 /* Masks the 8259s and every input of the I/O APICs. Once, on the first processor. */
 void apic_init(const struct acpi_platform *platform);
 

@@ -152,6 +152,8 @@ const char *processors_start(const struct boot_info *info, uint32_t wanted, uint
     if (rsdp == NULL)
         return "ACPI: there is no RSDP, neither from the loader nor in the BIOS's memory";
     const char *wrong = acpi_read(rsdp, &platform);
+    if (wrong == NULL)
+        wrong = apic_unusable();
     if (wrong != NULL)
         return wrong;
     apic_init(&platform);

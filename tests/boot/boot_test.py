@@ -172,6 +172,11 @@ class Processors(unittest.TestCase):
                                    r"  0x\w+ panic\+0x\w+\n  0x\w+ machine_provoke\+0x(.*\n)+$")
             self.assertEqual(said.count("panic: "), 1, said)
 
+    def test_without_an_apic_none_can_be_started(self):
+        status, said = boot("--cpu", "qemu32,-apic", "--append", "run=processors")
+        self.assertEqual(status, FAILED, said)
+        self.assertIn("error: the processor has no APIC, or it is turned off\n", said)
+
     def test_more_than_eight_are_refused(self):
         status, said = self.start(1, 9)
         self.assertEqual(status, FAILED, said)

@@ -51,14 +51,14 @@ class Shell:
 
     def __init__(self, test: unittest.TestCase, trace: str = "",
                  without: tuple[str, str] | None = None,
-                 kernel: pathlib.Path | None = None) -> None:
+                 kernel: pathlib.Path | None = None, cpu: str = "") -> None:
         directory = pathlib.Path(test.enterContext(tempfile.TemporaryDirectory()))
         module = None
         if trace:
             module = directory / "mine.rep"
             module.write_text(trace)
-        words = qemu.Machine(kernel=kernel or KERNEL, append="run=shell",
-                             module=module).command(directory)
+        words = qemu.Machine(kernel=kernel or KERNEL, append="run=shell", module=module,
+                             cpu=cpu).command(directory)
         if without:
             leave_out(words, *without)
         self.machine = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *words],
@@ -107,6 +107,11 @@ class OnTheSerialLine(unittest.TestCase):
         self.assertEqual(shell.ask("blocks"), "none; 'alloc' and 'fill' take some\n")
         self.assertEqual(shell.ask("alloc 0"), "NULL\n")
         self.assertEqual(shell.ask("free 0x0"), "0: freed\n")
+
+    def test_keys_are_read_without_an_apic(self):
+        shell = Shell(self, cpu="qemu32,-apic")
+        time.sleep(0.5)  # by now it waits
+        self.assertRegex(shell.ask("alloc 200"), "^1: 200 bytes")
 
     def test_a_wrong_address_is_refused_and_explained(self):
         said = Shell(self).ask("free 0x12345")

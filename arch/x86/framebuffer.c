@@ -26,7 +26,8 @@ static bool is_known(const struct boot_framebuffer *framebuffer)
 static bool is_within_reach(const struct boot_framebuffer *framebuffer)
 {
     uint64_t bytes = (uint64_t)framebuffer->pitch_bytes * framebuffer->height;
-    return framebuffer->address != 0 && framebuffer->address + bytes <= UINT32_MAX &&
+    return framebuffer->address != 0 && framebuffer->address <= UINT32_MAX &&
+           bytes <= UINT32_MAX - framebuffer->address &&
            framebuffer->width <=
                framebuffer->pitch_bytes / (framebuffer->bits_per_point / BYTE_BITS);
 }

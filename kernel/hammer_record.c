@@ -163,9 +163,8 @@ void hammer_take_stock(void)
 
 void hammer_stop(const struct hammer_trouble *trouble)
 {
-    static uint32_t stopping; /* more than one may find something */
-    while (__atomic_exchange_n(&stopping, 1, __ATOMIC_RELAXED) != 0)
-        together_pause();
+    together_interrupt_after(0); /* a handler that found something, too, would wait for ever */
+    panic_one_at_a_time();       /* more than one may find something */
     together_stop_others();
     hammer_take_stock();
     say(trouble);

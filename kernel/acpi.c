@@ -148,8 +148,9 @@ static void add_processor(const struct madt_local_apic *local, struct acpi_platf
 static void add_io_apic(const struct madt_io_apic *io, struct acpi_platform *platform)
 {
     if (platform->io_apic_count < ACPI_IO_APICS_MAX)
-        platform->io_apics[platform->io_apic_count++] = (struct acpi_io_apic){
+        platform->io_apics[platform->io_apic_count] = (struct acpi_io_apic){
             .address = io->address, .first_interrupt = io->first_interrupt};
+    platform->io_apic_count++; /* read_madt() looks whether all had room */
 }
 
 static void add_override(const struct madt_override *override, struct acpi_platform *platform)
@@ -186,6 +187,8 @@ static const char *read_madt(const struct madt *madt, struct acpi_platform *plat
     }
     if (platform->processor_count == 0)
         return "ACPI: the MADT lists no processor";
+    if (platform->io_apic_count > ACPI_IO_APICS_MAX)
+        return "ACPI: the MADT lists more I/O APICs than the 16 this kernel can hold";
     return NULL;
 }
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ACPI_PROCESSORS_MAX = 8, ACPI_IO_APICS_MAX = 4, ACPI_OVERRIDES_MAX = 16 };
+enum { ACPI_PROCESSORS_MAX = 8, ACPI_IO_APICS_MAX = 16, ACPI_OVERRIDES_MAX = 16 };
 
 struct acpi_io_apic {
     uint32_t address;         /* physical */

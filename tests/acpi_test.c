@@ -153,6 +153,23 @@ static void processors_beyond_the_eighth_are_counted(void **state)
     assert_int_equal(platform.processors_left_out, 4);
 }
 
+static void more_io_apics_than_fit_are_refused(void **state)
+{
+    (void)state;
+    struct acpi_platform platform;
+    begin();
+    put_processor(0, 1);
+    for (uint8_t id = 0; id < ACPI_IO_APICS_MAX; id++)
+        put_entry((const uint8_t[]){1, 12, id, 0, 0, id, 0xc0, 0xfe, 24, 0, 0, 0});
+    end();
+    assert_null(read_all(&platform));
+    assert_int_equal(platform.io_apic_count, ACPI_IO_APICS_MAX);
+    put_entry((const uint8_t[]){1, 12, 16, 0, 0, 16, 0xc0, 0xfe, 24, 0, 0, 0});
+    end();
+    assert_string_equal(read_all(&platform),
+                        "ACPI: the MADT lists more I/O APICs than the 16 this kernel can hold");
+}
+
 static void an_xsdt_serves_where_there_is_no_rsdt(void **state)
 {
     (void)state;
@@ -312,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_processor_that_is_not_enabled_is_left_out),
         cmocka_unit_test(a_processor_that_is_listed_twice_is_one),
         cmocka_unit_test(processors_beyond_the_eighth_are_counted),
+        cmocka_unit_test(more_io_apics_than_fit_are_refused),
         cmocka_unit_test(an_xsdt_serves_where_there_is_no_rsdt),
         cmocka_unit_test(damaged_tables_are_refused_by_name),
         cmocka_unit_test(an_entry_that_does_not_fit_is_refused),

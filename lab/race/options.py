@@ -9,7 +9,7 @@ from typing import Sequence
 
 from lab import build, heaps
 from lab.errors import InputError
-from lab.options import Parser, count, seed
+from lab.options import Parser, count, seed, workers
 
 PROCESSORS_MAX = 8
 LOCKINGS = (*heaps.LOCKINGS, "unmasked")
@@ -77,7 +77,7 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
                         help="of each side in a --schedule (default: 2)")
     parser.add_argument("--gdb", action="store_true",
                         help="with --schedule: wait for GDB, and say how to start it")
-    parser.add_argument("--jobs", type=count, metavar="N",
+    parser.add_argument("--jobs", type=workers, metavar="N",
                         help="boots at the same time (default: one for each core)")
 
 

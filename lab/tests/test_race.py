@@ -75,6 +75,9 @@ class BadInput(unittest.TestCase):
     def test_too_many_processors_are_told(self) -> None:
         self.assertIn("number of processors from 1 to 8", self.refusal("--processors", "9"))
 
+    def test_too_many_jobs_are_told(self) -> None:
+        self.assertIn("invalid number of jobs value: '1025'", self.refusal("--jobs", "1025"))
+
     def test_a_schedule_of_two_strategies_is_told(self) -> None:
         self.assertIn("name just one", self.refusal("bitmap", "tlsf", "--schedule", "0:1"))
 

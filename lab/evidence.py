@@ -23,6 +23,7 @@ from lab.errors import RunError
 from lab.experiment import Builds, Experiment, Laboratory
 from lab.progress import Board
 from lab.schedule import carry_out
+from lab.words import plural
 
 
 class Records:
@@ -72,7 +73,7 @@ def take(experiments: Sequence[Experiment], workers: int, console: Console) -> T
     builds.prepare(say)
     with tempfile.TemporaryDirectory(prefix="heaplab-") as scratch:
         laboratory = Laboratory(experiments, builds, Path(scratch))
-        say(f"{laboratory.plan.total} experiments on {workers} cores")
+        say(f"{plural(laboratory.plan.total, 'experiment')} on {plural(workers, 'core')}")
         with Board(console, workers) as board:
             process.wait_for(carry_out(laboratory.plan, workers, laboratory.perform, board))
     durations = {str(job): seconds for job, seconds in laboratory.plan.durations.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import unittest
 from pathlib import Path
@@ -94,9 +93,11 @@ class Keeping(unittest.TestCase):
                 mock.patch.object(process, "wait_for", side_effect=stop):
             searches.return_value.left.return_value = due
             searches.return_value.plan.total = 2
-            self.assertEqual(said("worst", "tlsf", "--out", str(self.shelf.directory)), (
-                128 + signal.SIGINT, "", "heaplab: 2 searches on"
-                f" {len(os.sched_getaffinity(0))} cores\nheaplab: ended by SIGINT; {due}\n"))
+            for jobs, cores in (("1", "1 core"), ("3", "3 cores")):
+                self.assertEqual(
+                    said("worst", "tlsf", "--jobs", jobs, "--out", str(self.shelf.directory)), (
+                        128 + signal.SIGINT, "", f"heaplab: 2 searches on {cores}\n"
+                        f"heaplab: ended by SIGINT; {due}\n"))
 
     def test_another_document_is_refused(self) -> None:
         self.shelf.document.write_text('{"schema": "heaplab", "version": 1}')

@@ -17,6 +17,7 @@ from lab.build import Build, strategies as known_strategies, what_makes_code
 from lab.errors import InputError, Interrupted, RunError
 from lab.progress import Board, duration
 from lab.schedule import Job, Plan, carry_out
+from lab.words import plural
 from lab.worst import adversaries, goals, page
 from lab.worst.goals import MEMORY
 from lab.worst.measure import Heap
@@ -187,7 +188,8 @@ def run(request: Request) -> int:
             " they go when there is a new one, their traces stay")
     with tempfile.TemporaryDirectory(prefix="heaplab-") as scratch:
         searches = Searches(request, builds, Path(scratch), console)
-        say(f"{searches.plan.total} searches on {request.workers} cores")
+        say(f"{searches.plan.total} search{'es' * (searches.plan.total != 1)} on"
+            f" {plural(request.workers, 'core')}")
         try:
             with Board(console, request.workers) as board:
                 process.wait_for(carry_out(searches.plan, request.workers, searches.perform,
@@ -200,7 +202,7 @@ def run(request: Request) -> int:
         results.write_files({request.markdown: page.text_for(request.markdown, records)})
     found = [one for one in records if (one["strategy"], one["goal"]) in request.wanted]
     show(found)
-    say(f"{request.shelf.document} and {len(found)} traces written,"
+    say(f"{request.shelf.document} and {plural(len(found), 'trace')} written,"
         f" {duration(time.monotonic() - started)} in all")
     return judge(found, request.shelf)
 

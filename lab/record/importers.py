@@ -13,6 +13,7 @@ import lzma
 import re
 import shutil
 import subprocess
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, Optional, Sequence
@@ -276,23 +277,31 @@ def _knows_csv(start: str) -> bool:
 def _read_csv(lines: Lines, path: Path) -> Iterator[Event]:
     """Blank lines and those that begin with # are passed over; numbers may be 0x... or decimal."""
     rows = csv.reader(line for line in lines if line.strip() and not line.startswith("#"))
-    places = _columns(",".join(next(rows)))
-    assert places is not None
-    for row in rows:
-        try:
-            yield from _csv_event(row, places)
-        except (ValueError, IndexError) as error:
-            why = str(error) if isinstance(error, ValueError) else "a column is missing"
-            raise InputError(f"{path}: row {rows.line_num}, {','.join(row)!r}: {why}") from None
+    try:
+        places = _columns(",".join(next(rows, [])))
+        if places is None:
+            raise InputError(f"{path}: its first line does not name the columns event, address and"
+                             " size")
+        for row in rows:
+            try:
+                yield from _csv_event(row, places)
+            except (ValueError, IndexError) as error:
+                why = str(error) if isinstance(error, ValueError) else "a column is missing"
+                raise InputError(f"{path}: row {rows.line_num}, {','.join(row)!r}: {why}") from None
+    except csv.Error as error:  # such as a quotation mark without its other one
+        raise InputError(f"{path}: up to row {rows.line_num}: {error}") from None
 
 
 def _csv_event(row: Sequence[str], places: dict[str, int]) -> Iterator[Event]:
     def number(column: str) -> int:
         text = row[places[column]].strip() if column in places else ""
         try:
-            return _number(text)
+            value = _number(text)
         except ValueError:
             raise ValueError(f"{column} {text!r} is not a number") from None
+        if column == "size" and value < 0:
+            raise ValueError(f"size {value} is below 0")
+        return value
 
     word = row[places["event"]].strip().lower()
     kind = next((kind for kind, words in _EVENTS.items() if word in words), None)
@@ -372,7 +381,7 @@ def text_of(path: Path) -> str:
             return _zstd(path)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
         raise InputError(f"{path}: the packed file is damaged: {error}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None

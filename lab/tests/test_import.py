@@ -163,6 +163,22 @@ class Importers(Place):
         self.refused("v 1 2\nt 1 0\n+ zz\n", ":3: heaptrack's line '\\+ zz' cannot be understood")
         self.refused(SAME["rep"].replace("a 1 30", "a 0 30"), ":6: id 0 is allocated while")
 
+    def test_a_damaged_packed_file_is_told_wherever_the_damage_is(self) -> None:
+        whole = gzip.compress(SAME["csv"].encode())
+        for place in range(10, len(whole)):
+            with self.subTest(place=place):
+                damaged = bytearray(whole)
+                damaged[place] ^= 0xff
+                self.refused(bytes(damaged), "the packed file is damaged: ")
+
+    def test_a_table_that_cannot_be_one_is_told(self) -> None:
+        for text in ("", "hello,world\nmalloc,1\n"):
+            with self.assertRaisesRegex(InputError, "its first line does not name the columns"):
+                Converter().take_all(importers.read(self.file(text), "csv")[1])
+        head = "op,ptr,bytes\n"
+        self.refused(head + '"' + "malloc,1,2\n" * 20_000, "up to row 1.*: field larger than")
+        self.refused(head + "malloc,1,-5\n", "row 2, 'malloc,1,-5': size -5 is below 0")
+
     def test_a_format_that_nobody_knows_is_refused_with_those_that_are(self) -> None:
         self.refused("hello\nworld\n", "no recording that is known here; known are: the malloc")
         self.refused("", "the file is empty")

@@ -185,6 +185,10 @@ def info(argument: str, picture: Optional[Path], with_needs: bool) -> int:
     from rich.console import Console
     from lab.record import info as page
     one = _read(argument)
+    if picture:
+        results.check_writable([picture])
+        if picture.resolve() == one.path.resolve():
+            raise InputError(f"{picture}: cannot be written: this is the trace itself")
     found = shape.shape(shape.operations_of(one))
     needs = _needs(one) if with_needs else []
     page.show(one, found, needs, Console(highlight=False, soft_wrap=True))

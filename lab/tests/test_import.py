@@ -224,6 +224,17 @@ class Importers(Place):
         with self.assertRaisesRegex(InputError, "would be written over the recording"):
             command.import_file(path, path, None, Choice())
 
+    def test_a_picture_of_a_trace_is_not_drawn_over_it(self) -> None:
+        path = self.file(SAME["rep"], "mine.rep")
+        link = self.place / "link.svg"
+        link.symlink_to(path)
+        for picture in (path, link):
+            with self.assertRaisesRegex(InputError, f"^{picture}: cannot be written: this is the"):
+                command.info(str(path), picture, False)
+        with self.assertRaisesRegex(InputError, "cannot be written: it is a directory"):
+            command.info(str(path), self.place, False)
+        self.assertEqual(path.read_text(), SAME["rep"])
+
 
 TEXT = "9\n4\n9\n1\na 0 10\na 1 500\nr 0 90\na 2 40\nf 1\na 3 7\nf 0\nf 3\nf 2\n"
 

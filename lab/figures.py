@@ -115,7 +115,7 @@ def _cost_panel(axes: Axes, trace: str, records: Sequence[Record]) -> None:
                  if one["cost"]["operations"]]
         axes.scatter([value for value, _ in shown], [row for _, row in shown], marker=marker,
                      s=34, color=colour, label=label, zorder=2)
-    axes.set_title(trace)
+    axes.set_title(trace, parse_math=False)
     _name_rows(axes, records)
 
 
@@ -139,7 +139,7 @@ def _matrix(document: Document) -> tuple[Figure, Iterator[tuple[Axes, Record]]]:
         axes.set_ylabel(name, rotation="horizontal", ha="right", va="center",
                         fontweight="bold")
     for axes, trace in zip(panels[0], traces):
-        axes.set_title(trace, loc="center")
+        axes.set_title(trace, loc="center", parse_math=False)
     for axes in panels[-1]:
         axes.set_xlabel("operations")
         axes.xaxis.set_major_locator(MaxNLocator(2))

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lab import figures
@@ -64,7 +65,7 @@ def lifetime_table(shape: Shape) -> Table:
 
 def show(one: Trace, shape: Shape, needs: Sequence[tuple[str, int]], console: Console) -> None:
     """Print what a trace is like; `needs` are the smallest heaps that were found."""
-    console.print(f"[b]{one.name}[/b]: {one.operations:,} operations: {shape.allocations:,}"
+    console.print(f"[b]{escape(one.name)}[/b]: {one.operations:,} operations: {shape.allocations:,}"
                   f" allocations, {shape.resizes:,} resizes, {shape.frees:,} frees", width=WIDTH)
     console.print(f"at most {one.peak_requested_bytes:,} bytes in {shape.peak_objects:,} blocks"
                   " at once")
@@ -106,5 +107,5 @@ def picture(one: Trace, shape: Shape) -> str:
         live.set_ylim(bottom=0)
         live.xaxis.set_major_locator(MaxNLocator(4))
         live.xaxis.set_major_formatter(FuncFormatter(figures.power))
-        figure.suptitle(one.name, x=0.01, ha="left", fontweight="bold")
+        figure.suptitle(one.name, x=0.01, ha="left", fontweight="bold", parse_math=False)
         return figures.svg(figure)

@@ -224,6 +224,15 @@ class Importers(Place):
         with self.assertRaisesRegex(InputError, "would be written over the recording"):
             command.import_file(path, path, None, Choice())
 
+    def test_a_traces_name_is_shown_as_it_is(self) -> None:
+        name = r"[red]a$\x$"
+        path = self.file(SAME["rep"], f"{name}.rep")
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            command.info(str(path), self.place / "picture.svg", False)
+        self.assertTrue(said.getvalue().startswith(f"{name}: 6 operations"), said.getvalue())
+        self.assertTrue((self.place / "picture.svg").is_file())
+
     def test_a_picture_of_a_trace_is_not_drawn_over_it(self) -> None:
         path = self.file(SAME["rep"], "mine.rep")
         link = self.place / "link.svg"

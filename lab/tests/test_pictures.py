@@ -50,6 +50,10 @@ class Files(unittest.TestCase):
                                  "{http://www.w3.org/2000/svg}svg")
                 self.assertEqual(svg, second[name])
 
+    def test_a_trace_may_be_called_as_one_likes(self) -> None:
+        drawn = pictures.all_of(document(traces=(r"a$\x$b", "two")))
+        self.assertIn(r"a$\x$b", drawn["cost"])
+
     def test_without_samples_there_are_none_over_time(self) -> None:
         self.assertEqual(list(pictures.all_of(_unsampled())), ["cost", "tradeoff"])
 

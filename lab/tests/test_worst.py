@@ -100,11 +100,15 @@ class Keeping(unittest.TestCase):
                         f"heaplab: ended by SIGINT; {due}\n"))
 
     def test_another_document_is_refused(self) -> None:
-        self.shelf.document.write_text('{"schema": "heaplab", "version": 1}')
-        with self.assertRaises(InputError) as raised:
-            self.shelf.records()
-        self.assertEqual(raised.exception.message, f"{self.shelf.document}: this is no document of"
-                         " heaplab worst, version 1")
+        own = '{"schema": "heaplab-worst", "version": 1, "build": null, "records": %s}'
+        for text in ('{"schema": "heaplab", "version": 1}', own % "5", own % "[1]",
+                     own % '[{"strategy": "tlsf"}]',
+                     own % '[{"strategy": "tlsf", "goal": "speed"}]'):
+            self.shelf.document.write_text(text)
+            with self.subTest(text), self.assertRaises(InputError) as raised:
+                self.shelf.records()
+            self.assertEqual(raised.exception.message, f"{self.shelf.document}: this is no"
+                             " document of heaplab worst, version 1")
 
     def test_a_broken_bound_is_an_error_that_names_the_trace(self) -> None:
         self.assertEqual(worst.judge([RECORD, MEMORY_RECORD], self.shelf), 0)

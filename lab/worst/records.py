@@ -58,7 +58,7 @@ class Shelf:
             made = json.loads(self.document.read_text("utf-8"))
             if (made["schema"], made["version"]) != (SCHEMA, VERSION):
                 raise ValueError
-            return {"build": made["build"], "records": made["records"]}
+            return {"build": made["build"], "records": sorted(made["records"], key=_place)}
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(f"{self.document}: this is no document of heaplab worst, version"
                              f" {VERSION}") from None

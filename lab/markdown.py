@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Optional, Sequence
 
-from lab import goals, table
+from lab import goals, results, table
 from lab.errors import InputError
 from lab.results import Document
 
@@ -49,7 +49,8 @@ def figures(document: Document, titles: Optional[Sequence[str]] = None) -> str:
 
 def check(path: Path) -> None:
     """Raise InputError if `path` is a document without a place for the figures."""
-    if path.exists() and not _PLACE.search(path.read_text("utf-8")):
+    text = results.text_in(path)
+    if text is not None and not _PLACE.search(text):
         raise InputError(f"{path}: has no place for the figures: '<!-- figures -->' on a line,"
                          " '<!-- end of figures -->' on a later one")
 
@@ -57,8 +58,9 @@ def check(path: Path) -> None:
 def text_for(path: Path, document: Document) -> str:
     """The text of `path` with the figures in their places; just the figures if it is new."""
     check(path)
-    text = path.read_text("utf-8") if path.exists() else \
-        "<!-- figures -->\n<!-- end of figures -->\n"
+    text = results.text_in(path)
+    if text is None:
+        text = "<!-- figures -->\n<!-- end of figures -->\n"
 
     def place(found: re.Match[str]) -> str:
         titles = [title.strip() for title in found[2].split(",")] if found[2] else None

@@ -279,6 +279,21 @@ def made_directory(path: Path) -> Path:
     return path
 
 
+def text_in(path: Path) -> Optional[str]:
+    """The text of a document that figures are put into; None if there is no such file.
+
+    Raises InputError if it cannot be read.
+    """
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: cannot be read: it is not plain text") from None
+
+
 def write_files(contents: Mapping[Path, str]) -> None:
     """Write all files or none: each takes its name only when all are complete on the disk.
 

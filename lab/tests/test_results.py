@@ -9,9 +9,10 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from lab import ROOT, results
+from lab import ROOT, markdown, results
 from lab.errors import InputError, RunError
 from lab.tests.support import document, raw_record, temporary_directory, trace, without_root
+from lab.worst import page
 
 # What design and readers of the document rely on.
 RECORD_FIELDS = {
@@ -298,6 +299,20 @@ class Writing(unittest.TestCase):
                 with self.subTest(path), self.assertRaises(InputError) as caught:
                     results.made_directory(path)
                 self.assertEqual(caught.exception.message, f"{path}: {why}")
+
+
+class Documents(unittest.TestCase):
+
+    def test_one_that_cannot_be_read_is_told(self) -> None:
+        with temporary_directory() as directory:
+            path = directory / "page.md"
+            self.assertIsNone(results.text_in(path))
+            path.write_bytes(b"\xff\xfe")
+            for place, why in ((path, "it is not plain text"), (directory, "Is a directory")):
+                for check in (results.text_in, markdown.check, page.check):
+                    with self.assertRaises(InputError) as caught:
+                        check(place)
+                    self.assertEqual(caught.exception.message, f"{place}: cannot be read: {why}")
 
 
 if __name__ == "__main__":

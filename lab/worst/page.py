@@ -11,6 +11,7 @@ from typing import Sequence
 from rich import box
 from rich.table import Table
 
+from lab import results
 from lab.errors import InputError
 from lab.worst import cost_bounds, goals
 from lab.worst.cost_bounds import FREE
@@ -130,7 +131,8 @@ def figures(records: Sequence[Record]) -> str:
 
 def check(path: Path) -> None:
     """Raise InputError if `path` is a document without a place for the tables."""
-    if path.exists() and not _PLACE.search(path.read_text("utf-8")):
+    text = results.text_in(path)
+    if text is not None and not _PLACE.search(text):
         raise InputError(f"{path}: has no place for the tables: '{BEGIN}' on a line, '{END}'"
                          " on a later one")
 
@@ -138,5 +140,7 @@ def check(path: Path) -> None:
 def text_for(path: Path, records: Sequence[Record]) -> str:
     """The text of `path` with the tables in their place; just the tables if it is new."""
     check(path)
-    text = path.read_text("utf-8") if path.exists() else f"{BEGIN}\n{END}\n"
+    text = results.text_in(path)
+    if text is None:
+        text = f"{BEGIN}\n{END}\n"
     return _PLACE.sub(lambda _: f"{BEGIN}\n{figures(records)}\n{END}", text)

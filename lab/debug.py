@@ -8,6 +8,7 @@ goes backwards as well. QEMU and GDB meet at a socket in a directory of their ow
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import subprocess
@@ -78,7 +79,7 @@ def check(*, kernel: Optional[Path], heap: str, hardening: str, locking: str,
     if recorded and processors(words) > 1:
         raise InputError("--record goes with one processor: QEMU cannot record several")
     replayed = trace.read(trace.find(trace_name)) if trace_name is not None else None
-    if kernel is not None and not kernel.is_file():
+    if kernel is not None and not os.path.isfile(kernel):
         raise InputError(f"{kernel}: there is no such file")
     return Request(kernel or kernel_of(heap, hardening, locking),
                    [*(["run=replay"] if replayed else []), *words], replayed, recorded, commands,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
 import zlib
 from dataclasses import dataclass
@@ -221,7 +222,7 @@ def shipped() -> list[str]:
 
 def find(argument: str) -> Path:
     """The file that `argument` means: a path, or the bare name of a shipped trace."""
-    if not Path(argument).exists() and argument in shipped():
+    if not os.path.exists(argument) and argument in shipped():
         return SHIPPED_DIRECTORY / f"{argument}.rep.gz"
     return Path(argument)
 

@@ -7,6 +7,7 @@ case is a trace of our own, short enough to know by hand what must come out.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -63,7 +64,7 @@ def read(directory: Path) -> list[Trace]:
     Raises InputError if there is none.
     """
     found = [path for name in TRACES for path in (
-        directory / f"{name}{SUFFIX}.rep", directory / f"{name}.rep") if path.is_file()]
+        directory / f"{name}{SUFFIX}.rep", directory / f"{name}.rep") if os.path.isfile(path)]
     if not found:
         raise InputError(f"--csapp {directory}: there is none of the malloc lab's traces, such as"
                          f" {TRACES[0]}{SUFFIX}.rep")

@@ -8,6 +8,7 @@ wrote is held against its record, and becomes one page.
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class Request:
     @property
     def is_workload(self) -> bool:
         """Whether the kernel makes the subject itself."""
-        return not trace.find(self.subject).exists() and workload.is_name(self.subject)
+        return not os.path.exists(trace.find(self.subject)) and workload.is_name(self.subject)
 
 
 class Filming:

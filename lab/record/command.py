@@ -131,7 +131,7 @@ def import_file(path: Path, out: Optional[Path], format_name: Optional[str],
                 choice: Choice) -> int:
     """Make a trace of somebody else's recording."""
     target = checked_output(out or Path(f"{path.name.partition('.')[0]}.rep.gz"))
-    if target.exists() and target.resolve() == path.resolve():
+    if os.path.exists(target) and target.resolve() == path.resolve():
         raise InputError(f"{path}: the trace would be written over the recording; say --out")
     found, events = importers.read(path, format_name)
     _write(Converter(choice).take_all(events), f"{path}, {found.title}", target)

@@ -106,6 +106,17 @@ class TraceReader(unittest.TestCase):
             self.assertEqual(self.message(path),
                              f"{path}: the trace cannot be read: Permission denied")
 
+    def test_what_cannot_be_looked_at_is_told(self) -> None:
+        self.directory.chmod(0o700)
+        path = self.file(TRACE_TEXT.encode())
+        long = Path("a" * 5000)
+        with without_root():
+            for place, why in ((path, "Permission denied"), (long, "File name too long")):
+                with self.assertRaises(InputError) as caught:
+                    trace.read(trace.find(str(place)))
+                self.assertEqual(caught.exception.message,
+                                 f"{place}: the trace cannot be read: {why}")
+
     def test_a_truncated_gzip_file_is_told_wherever_it_is_cut(self) -> None:
         whole = gzip.compress(TRACE_TEXT.encode() * 50)
         for length in range(2, len(whole), 7):

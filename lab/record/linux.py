@@ -23,6 +23,7 @@ from lab.errors import InputError, RunError
 from lab.record import importers
 from lab.record.cpio import Archive
 from lab.record.events import Event, Lost
+from lab.results import made_directory
 
 EVENTS = {"kmalloc": ("kmalloc", "kfree"),
           "all": ("kmalloc", "kfree", "kmem_cache_alloc", "kmem_cache_free")}
@@ -101,7 +102,7 @@ class Packages:
     def _apt(self, *words: str, directory: Optional[Path] = None, may_fail: bool = False) -> str:
         state = self.directory / "apt"
         for place in ("state/lists/partial", "cache/archives/partial"):
-            (state / place).mkdir(parents=True, exist_ok=True)
+            made_directory(state / place)
         (state / "status").touch()
         options = {"Dir::State": state / "state", "Dir::Cache": state / "cache",
                    "Dir::State::status": state / "status",

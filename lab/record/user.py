@@ -19,6 +19,7 @@ from typing import BinaryIO, Iterator, Mapping, Optional, Sequence
 from lab import ROOT, build, process
 from lab.errors import InputError, RunError
 from lab.record.events import Alloc, Event, Failed, Free, ResizeBegins, ResizeEnds
+from lab.results import made_directory
 
 SOURCE = ROOT / "lab" / "record" / "preload.c"
 MAGIC = b"losheap1"
@@ -33,6 +34,8 @@ _CHUNK_RECORDS = 1 << 15
 _LIBRARY_DIRECTORIES = {"64": "lib/x86_64-linux-gnu", "32": "lib/i386-linux-gnu"}
 _ELF_CLASSES = {1: "32", 2: "64"}
 _ELF_MACHINES = {3: "32", 62: "64"}
+_ELF_HEADER_BYTES = 52
+"""Of a 32-bit program; that of a 64-bit one is longer."""
 _PT_INTERP = 3
 
 
@@ -108,6 +111,9 @@ def check(command: str) -> Path:
 def _found(command: str, missing: str) -> Path:
     """The program that a command means; InputError if there is none: `missing`, or why not."""
     if found := shutil.which(command):
+        if not os.access(found, os.R_OK, effective_ids=True):
+            raise InputError(f"{found}: no permission to read the program, which tells whether it"
+                             " can be recorded")
         return Path(found)
     if os.sep not in command or not os.path.exists(command):
         raise InputError(missing)
@@ -130,7 +136,7 @@ def _interpreter(path: Path) -> Path:
     words = first[2:].split() if first.startswith(b"#!") else []
     if not words:
         raise InputError(f"{path}: this is neither a program nor a script that names one")
-    named = words[1] if Path(words[0].decode()).name == "env" and len(words) > 1 else words[0]
+    named = words[1] if words[0].rpartition(b"/")[2] == b"env" and len(words) > 1 else words[0]
     name = named.decode(errors="replace")
     return _found(name, f"{path}: its interpreter {name} is not there")
 
@@ -138,7 +144,7 @@ def _interpreter(path: Path) -> Path:
 def _checked_elf(path: Path, asked: Path) -> Path:
     with open(path, "rb") as file:
         head = file.read(64)
-        if head[:4] != b"\x7fELF":
+        if head[:4] != b"\x7fELF" or len(head) < _ELF_HEADER_BYTES:
             raise InputError(f"{path}: this is no program that Linux loads")
         is_64 = _ELF_CLASSES.get(head[4]) == "64"
         if _ELF_MACHINES.get(int.from_bytes(head[18:20], "little")) != _ELF_CLASSES.get(head[4]):
@@ -164,7 +170,7 @@ def build_library(directory: Path) -> str:
         target = directory / place / "los-record.so"
         if target.is_file() and target.stat().st_mtime > SOURCE.stat().st_mtime:
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
+        made_directory(target.parent)
         fresh = target.with_suffix(f".{os.getpid()}")
         done = subprocess.run(
             ["gcc", f"-m{bits}", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared",

@@ -222,6 +222,22 @@ class Programs(unittest.TestCase):
         text.chmod(0o755)
         with self.assertRaisesRegex(InputError, "neither a program nor a script"):
             user.check(str(text))
+        text.write_bytes(b"\x7fELF\1\1")
+        with self.assertRaisesRegex(InputError, "this is no program that Linux loads"):
+            user.check(str(text))
+        text.write_bytes(b"#!/no/\xff\n")
+        with self.assertRaisesRegex(InputError, "its interpreter /no/\ufffd is not there"):
+            user.check(str(text))
+        text.chmod(0o711)
+        self.place.chmod(0o755)
+        with without_root(), self.assertRaisesRegex(InputError, "no permission to read the prog"):
+            user.check(str(text))
+
+    def test_a_build_root_that_cannot_be_is_one_line(self) -> None:
+        with mock.patch.dict(os.environ, LAB_BUILD_ROOT="/proc/x"):
+            self.assertEqual(said("record", "user", "--out", str(self.place / "x.rep"), "true"), (
+                2, "", "heaplab: error: /proc/x/record/lib/x86_64-linux-gnu: cannot be made: No"
+                " such file or directory\n"))
 
     def test_a_script_is_recorded_as_its_interpreter(self) -> None:
         script = self.place / "script"

@@ -182,7 +182,7 @@ def _fuzz_parser() -> argparse.ArgumentParser:
                         help="a strategy, or 'trace' or 'boot-info' (default: all)")
     parser.add_argument("--operations", type=_count, default=10_000_000, metavar="N",
                         help="end each with so many operations done (default: 10000000)")
-    parser.add_argument("--seed", type=_count, default=1, metavar="N",
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N",
                         help="of what is made up; the same seed, the same input (default: 1)")
     _add_jobs(parser, "fuzzers at the same time")
     parser.add_argument("--results", type=Path, default=Path("heaplab-results/fuzz"),

@@ -50,7 +50,7 @@ class Chosen(unittest.TestCase):
 
     def test_bad_numbers_are_refused_before_anything_is_built(self) -> None:
         for words in (["--operations", "0"], ["--operations", "many"], ["--seed", "-1"],
-                      ["--jobs", "0"]):
+                      ["--seed", "4294967296"], ["--jobs", "0"]):
             said = io.StringIO()
             with contextlib.redirect_stderr(said), \
                     mock.patch.object(build, "Build", side_effect=AssertionError):

@@ -149,7 +149,7 @@ async def perform(check: Check, program: Path, results: Path,
         outcome = await _boot(check, program, on_line)
     else:
         outcome = await process.run(
-            ["/bin/sh", "-c", f'exec "$0" "$@" 2>"{log}"', str(program), *words],
+            ["/bin/sh", "-c", 'exec "$@" 2>"$0"', str(log), str(program), *words],
             on_line=on_line, clock=process.Clock(None, STALL_SECONDS),
             cpu_seconds=check.cpu_seconds, env={**os.environ, **ENVIRONMENT})
     return check.judge(check, Said(tuple(lines), _telling(log), outcome, check.cpu_seconds),

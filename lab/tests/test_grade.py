@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Optional
 from unittest import mock
 
-from lab import ROOT, build, new
+from lab import ROOT, build, new, process
 from lab.grade import checks, marks, screen
 from lab.grade.expectations import expected
-from lab.tests.support import copied_source, programs_missing, said, temporary_directory
+from lab.tests.support import (copied_source, programs_missing, said, script,
+                               temporary_directory)
 
 # The next block's header lies where the caller writes.
 OVERLAPS = ("(size + 2 * sizeof(struct block) - 1)", "(size + sizeof(struct block) - 1)")
@@ -111,6 +112,17 @@ class BadInput(unittest.TestCase):
                         mock.patch("lab.grade.command.Build", side_effect=AssertionError):
                     self.assertEqual(said("grade", "tlsf", "--results", place), (
                         2, "", f"heaplab: error: {place}/tlsf: {why}\n"))
+
+    def test_a_place_for_results_may_be_called_as_one_likes(self) -> None:
+        with temporary_directory() as directory:
+            results = directory / """a "b" $HOME `c` 'd'"""
+            results.mkdir()
+            program = script(directory / "fails", "#!/bin/sh\necho ERROR: told >&2\nexit 1\n")
+            judge = mock.Mock()
+            check = checks.Check("title", "program", (), judge)
+            process.wait_for(checks.perform(check, program, results, lambda _: None))
+            self.assertEqual((results / "program.log").read_text(), "ERROR: told\n")
+            self.assertEqual(judge.call_args.args[1].complaints, ("ERROR: told",))
 
 
 @unittest.skipIf(programs_missing(), programs_missing())

@@ -184,12 +184,12 @@ def _await(socket: Path, emulator: subprocess.Popen[bytes], complaints: str) -> 
 def _gdb(request: Request, socket: Path) -> list[str]:
     """GDB's command line."""
     commands = [
-        "set confirm off", f"file {request.kernel}", f"source {COMMANDS_FILE}",
+        "set confirm off", f"source {COMMANDS_FILE}",
         "python from lab.gdb import session",
-        f"python session.begin('{socket}', {request.recorded})",
+        f"python session.begin({str(socket)!r}, {request.recorded})",
         *request.commands]
     return ["gdb", "-q", "-nx", *(["-batch"] if request.batch else []),
-            *(part for one in commands for part in ("-ex", one))]
+            *(part for one in commands for part in ("-ex", one)), str(request.kernel.absolute())]
 
 
 def _wait(debugger: subprocess.Popen[bytes], batch: bool) -> int:

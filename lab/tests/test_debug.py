@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import unittest
 
-from lab import ROOT
+from lab import ROOT, debug
+from lab.build import Build
 from lab.tests import support
 
 
@@ -66,6 +67,18 @@ class Hardened(unittest.TestCase):
         self.assertRegex(stats, r"(?m)^hardening  off\nlocking    percpu\n")
         self.assertIn("parked     31 blocks: 31 processor 0's\n", stats)
         self.assertRegex(beside, r"of 32 bytes at 0x\w+\n  the magazine is processor 0's\n")
+
+    def test_a_kernel_may_be_called_as_one_likes(self) -> None:
+        build = Build(debug.HEAP_KIB)
+        build.prepare(["los-bitmap.elf"], lambda _: None)
+        with support.temporary_directory() as directory:
+            kernel = directory / """a "b" $c, 'd'.elf"""
+            shutil.copy(build.program("los-bitmap.elf"), kernel)
+            done = subprocess.run(
+                ["/usr/bin/python3", "-m", "lab", "debug", "--kernel", str(kernel), "--batch",
+                 "-ex", "heap check"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True, timeout=100)
+        self.assertIn("sound: 2 blocks tile the heap", done.stdout)
 
     def test_a_level_that_there_is_not_is_refused_in_one_line(self) -> None:
         for option, levels in (("hardening", "off, check, redzone, full"),

@@ -17,7 +17,8 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NAME_LENGTH_MAX = 24
 _VARIANTS = {"bare", "irq", "sanitized", "stops", *heaps.LEVELS, *heaps.LOCKINGS}
 """What stands behind a heap's name, after a dash, in the names of programs that are made of it."""
-_NO_HEAPS = {**{name: "fuzz" for name in fuzz.PARSERS}, **{name: "mutate" for name in PARTS}}
+_NO_HEAPS = {"all": "race", **{name: "fuzz" for name in fuzz.PARSERS},
+             **{name: "mutate" for name in PARTS}}
 """What is no heap to a command that takes the names of heaps."""
 _WORDS = re.compile(r"(option\('strategies'.*?choices: \[\n)(.*?)(\n +\],)", re.DOTALL)
 

@@ -41,6 +41,7 @@ class NewStrategy(unittest.TestCase):
             " '-{}' will do"
         for names, why in ((fuzz.PARSERS, "'heaplab fuzz {}' is something else"),
                            (("fences", "locks"), "'heaplab mutate {}' is something else"),
+                           (("all",), "'heaplab race {}' is something else"),
                            (build.peers(), "peers/ has an allocator of that name"),
                            (("tlsf-percpu", "mine-percpu"), variant.format("percpu")),
                            (("bitmap-stops-0",), variant.format("stops"))):

@@ -141,7 +141,10 @@ def chosen(names: Sequence[str], strategies: Sequence[str]) -> list[str]:
 
 def run(fuzzers: Sequence[Fuzzer], operations: int, seed: int, workers: int,
         results: Path) -> list[Finding]:
-    """Run all fuzzers, so many at a time, and show how far they are."""
+    """Run all fuzzers, so many at a time, and show how far they are.
+
+    What was found until an interruption is told.
+    """
     from rich.console import Console
 
     from lab.progress import Board
@@ -154,8 +157,13 @@ def run(fuzzers: Sequence[Fuzzer], operations: int, seed: int, workers: int,
         findings.append(await fuzz(jobs[job], operations, seed, results / jobs[job].subject,
                                    lambda fraction: plan.advance(job, fraction)))
 
-    with Board(Console(stderr=True), workers) as board:
-        process.wait_for(carry_out(plan, workers, perform, board))
+    try:
+        with Board(Console(stderr=True), workers) as board:
+            process.wait_for(carry_out(plan, workers, perform, board))
+    except Interrupted as stop:
+        report(findings)
+        stop.left = f"logs, and inputs that went wrong, are in {results}"
+        raise
     return findings
 
 

@@ -4,16 +4,19 @@
 The fuzzers are stand-ins: shell scripts that say what a fuzzer would.
 """
 
+import asyncio
 import contextlib
 import io
 import os
+import signal
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any, Coroutine, NoReturn
 from unittest import mock
 
-from lab import ROOT, __main__ as command, build, fuzz
-from lab.errors import InputError
+from lab import ROOT, __main__ as command, build, fuzz, process
+from lab.errors import InputError, Interrupted
 from lab.tests.support import said, script, temporary_directory
 
 STRATEGIES = ["bitmap", "tlsf"]
@@ -123,6 +126,21 @@ class Runs(unittest.TestCase):
         status, said = self.run_one("#!/bin/sh\nexit 0\n")
         self.assertEqual(status, 1)
         self.assertIn("wrong, with seed 5", said)
+
+    def test_what_was_found_is_told_when_the_rest_is_interrupted(self) -> None:
+        def interrupted(work: Coroutine[Any, Any, None]) -> NoReturn:
+            asyncio.run(work)
+            raise Interrupted(signal.SIGINT)
+
+        program = fuzz.Fuzzer("trace", script(self.results / "bad", FINDS_A_BUG))
+        told = io.StringIO()
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(io.StringIO()), \
+                mock.patch.object(process, "wait_for", interrupted), \
+                self.assertRaises(Interrupted) as caught:
+            fuzz.run([program], 100, 5, 1, self.results)
+        self.assertEqual(caught.exception.left,
+                         f"logs, and inputs that went wrong, are in {self.results}")
+        self.assertTrue(told.getvalue().startswith("trace: wrong, with seed 5:\n"))
 
     def test_one_that_finds_something_does_not_end_the_others(self) -> None:
         programs = [fuzz.Fuzzer("trace", script(self.results / "bad", FINDS_A_BUG)),

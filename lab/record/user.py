@@ -37,6 +37,8 @@ _ELF_MACHINES = {3: "32", 62: "64"}
 _ELF_HEADER_BYTES = 52
 """Of a 32-bit program; that of a 64-bit one is longer."""
 _PT_INTERP = 3
+_PARTING = " :"
+"""What parts the names in LD_PRELOAD; a name cannot have it."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,13 @@ def _checked_elf(path: Path, asked: Path) -> Path:
 
 
 def build_library(directory: Path) -> str:
-    """Compile the recorder for 64 and 32 bits; returns what LD_PRELOAD is to be."""
+    """Compile the recorder for 64 and 32 bits; returns what LD_PRELOAD is to be.
+
+    Raises InputError if it cannot be there.
+    """
+    if set(_PARTING).intersection(str(directory)):
+        raise InputError(f"{directory}: from a path with blanks or colons nothing can be preloaded;"
+                         " LAB_BUILD_ROOT=DIRECTORY puts builds elsewhere")
     for bits, place in _LIBRARY_DIRECTORIES.items():
         target = directory / place / "los-record.so"
         if target.is_file() and target.stat().st_mtime > SOURCE.stat().st_mtime:

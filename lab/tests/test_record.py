@@ -239,6 +239,14 @@ class Programs(unittest.TestCase):
                 2, "", "heaplab: error: /proc/x/record/lib/x86_64-linux-gnu: cannot be made: No"
                 " such file or directory\n"))
 
+    def test_a_build_root_from_which_nothing_can_be_preloaded_is_told(self) -> None:
+        for name in ("a b", "a:b"):
+            with mock.patch.dict(os.environ, LAB_BUILD_ROOT=str(self.place / name)):
+                self.assertEqual(said("record", "user", "--out", f"{self.place}/x.rep", "true"), (
+                    2, "", f"heaplab: error: {self.place}/{name}/record: from a path with blanks or"
+                    " colons nothing can be preloaded; LAB_BUILD_ROOT=DIRECTORY puts builds"
+                    " elsewhere\n"))
+
     def test_a_script_is_recorded_as_its_interpreter(self) -> None:
         script = self.place / "script"
         script.write_text("#!/bin/sh\nexit 3\n")

@@ -11,7 +11,7 @@ enum {
 };
 
 enum madt_flag { MADT_HAS_8259 = 1 << 0 };
-enum madt_type { MADT_LOCAL_APIC = 0, MADT_IO_APIC = 1, MADT_OVERRIDE = 2 };
+enum madt_type { MADT_LOCAL_APIC = 0, MADT_IO_APIC = 1 };
 enum local_apic_flag { LOCAL_APIC_ENABLED = 1 << 0 };
 
 struct rsdp {
@@ -45,13 +45,6 @@ struct madt_io_apic {
     struct madt_entry entry;
     uint8_t id, reserved;
     uint32_t address, first_interrupt;
-} __attribute__((packed));
-
-struct madt_override {
-    struct madt_entry entry;
-    uint8_t bus, isa_interrupt;
-    uint32_t global_interrupt;
-    uint16_t flags;
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct rsdp) == 36, "ACPI 6.5, table 5.3");
@@ -111,19 +104,24 @@ static const struct acpi_table *find_in(const struct acpi_table *list, uint32_t 
     return NULL;
 }
 
+/* Returns: what find_in() does of the list that is to lie there; NULL if it does not, or is damaged. */
+static const struct acpi_table *find_by(uint64_t list_physical, const char *list_signature,
+                                        uint32_t entry_bytes, const char *signature)
+{
+    const struct acpi_table *list = list_physical != 0 ? table_at(list_physical) : NULL;
+    if (list == NULL || !is_called(list, list_signature) || !is_whole(list))
+        return NULL;
+    return find_in(list, entry_bytes, signature);
+}
+
+/* The XSDT is to be used where there is one (5.2.8); the RSDT, if that is out of reach. */
 const struct acpi_table *acpi_find(const void *address, const char *signature)
 {
     const struct rsdp *rsdp = address;
-    const struct acpi_table *rsdt = rsdp->rsdt != 0 ? table_at(rsdp->rsdt) : NULL;
     const struct acpi_table *found = NULL;
-    if (rsdt != NULL && is_called(rsdt, "RSDT") && is_whole(rsdt))
-        found = find_in(rsdt, sizeof(uint32_t), signature);
-    if (found == NULL && rsdp->revision >= RSDP_REVISION_WITH_XSDT) {
-        const struct acpi_table *xsdt = table_at(rsdp->xsdt);
-        if (xsdt != NULL && is_called(xsdt, "XSDT") && is_whole(xsdt))
-            found = find_in(xsdt, sizeof(uint64_t), signature);
-    }
-    return found;
+    if (rsdp->revision >= RSDP_REVISION_WITH_XSDT)
+        found = find_by(rsdp->xsdt, "XSDT", sizeof(uint64_t), signature);
+    return found != NULL ? found : find_by(rsdp->rsdt, "RSDT", sizeof(uint32_t), signature);
 }
 
 static bool is_listed(const struct acpi_platform *platform, uint8_t id)
@@ -137,29 +135,16 @@ static bool is_listed(const struct acpi_platform *platform, uint8_t id)
 /* One that is listed twice must not be started twice: the second start would stop it. */
 static void add_processor(const struct madt_local_apic *local, struct acpi_platform *platform)
 {
-    if ((local->flags & LOCAL_APIC_ENABLED) == 0 || is_listed(platform, local->id))
-        return;
-    if (platform->processor_count == ACPI_PROCESSORS_MAX || local->id > LOCAL_APIC_ID_MAX)
-        platform->processors_left_out++;
-    else
+    if ((local->flags & LOCAL_APIC_ENABLED) != 0 && local->id <= LOCAL_APIC_ID_MAX &&
+        platform->processor_count < ACPI_PROCESSORS_MAX && !is_listed(platform, local->id))
         platform->processors[platform->processor_count++] = local->id;
 }
 
 static void add_io_apic(const struct madt_io_apic *io, struct acpi_platform *platform)
 {
     if (platform->io_apic_count < ACPI_IO_APICS_MAX)
-        platform->io_apics[platform->io_apic_count] = (struct acpi_io_apic){
-            .address = io->address, .first_interrupt = io->first_interrupt};
+        platform->io_apics[platform->io_apic_count] = io->address;
     platform->io_apic_count++; /* read_madt() looks whether all had room */
-}
-
-static void add_override(const struct madt_override *override, struct acpi_platform *platform)
-{
-    if (platform->override_count < ACPI_OVERRIDES_MAX)
-        platform->overrides[platform->override_count++] = (struct acpi_override){
-            .isa_interrupt = override->isa_interrupt,
-            .global_interrupt = override->global_interrupt,
-            .flags = override->flags};
 }
 
 static void add_entry(const struct madt_entry *entry, struct acpi_platform *platform)
@@ -168,8 +153,6 @@ static void add_entry(const struct madt_entry *entry, struct acpi_platform *plat
         add_processor((const struct madt_local_apic *)entry, platform);
     else if (entry->type == MADT_IO_APIC && entry->bytes >= sizeof(struct madt_io_apic))
         add_io_apic((const struct madt_io_apic *)entry, platform);
-    else if (entry->type == MADT_OVERRIDE && entry->bytes >= sizeof(struct madt_override))
-        add_override((const struct madt_override *)entry, platform);
 }
 
 static const char *read_madt(const struct madt *madt, struct acpi_platform *platform)

@@ -11,12 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ACPI_PROCESSORS_MAX = 8, ACPI_IO_APICS_MAX = 16, ACPI_OVERRIDES_MAX = 16 };
-
-struct acpi_io_apic {
-    uint32_t address;         /* physical */
-    uint32_t first_interrupt; /* the global number of its input 0 */
-};
+enum { ACPI_PROCESSORS_MAX = 8, ACPI_IO_APICS_MAX = 16 };
 
 /* What every table begins with. */
 struct acpi_table {
@@ -29,23 +24,13 @@ struct acpi_table {
 
 _Static_assert(sizeof(struct acpi_table) == 36, "ACPI 6.5, table 5.4");
 
-/* An ISA interrupt that does not arrive where its number says. */
-struct acpi_override {
-    uint8_t isa_interrupt;
-    uint32_t global_interrupt;
-    uint16_t flags; /* bits 0-1 polarity, bits 2-3 trigger mode; 0: as the bus has it */
-};
-
 struct acpi_platform {
     uint32_t local_apic_address;   /* physical, the same for each processor's own */
     bool has_8259;                 /* whose interrupts must be masked */
-    uint32_t processor_count;      /* of those that may be started */
+    uint32_t processor_count;      /* of the first that may be started, with ids up to 254 */
     uint8_t processors[ACPI_PROCESSORS_MAX]; /* their local APICs' ids, as listed */
-    uint32_t processors_left_out;  /* above ACPI_PROCESSORS_MAX, or with an id above 254 */
     uint32_t io_apic_count;
-    struct acpi_io_apic io_apics[ACPI_IO_APICS_MAX];
-    uint32_t override_count;
-    struct acpi_override overrides[ACPI_OVERRIDES_MAX];
+    uint32_t io_apics[ACPI_IO_APICS_MAX]; /* their physical addresses */
 };
 
 /*

@@ -87,25 +87,25 @@ void interrupt_raised(struct exception_frame *frame)
 
 /* --- controllers ------------------------------------------------------------------------- */
 
-static void io_apic_write(const struct acpi_io_apic *io, uint32_t index, uint32_t value)
+static void io_apic_write(uint32_t io_apic, uint32_t index, uint32_t value)
 {
-    volatile uint8_t *registers = (volatile uint8_t *)(uintptr_t)io->address;
+    volatile uint8_t *registers = (volatile uint8_t *)(uintptr_t)io_apic;
     *(volatile uint32_t *)(registers + IO_APIC_SELECT) = index;
     *(volatile uint32_t *)(registers + IO_APIC_WINDOW) = value;
 }
 
-static uint32_t io_apic_read(const struct acpi_io_apic *io, uint32_t index)
+static uint32_t io_apic_read(uint32_t io_apic, uint32_t index)
 {
-    volatile uint8_t *registers = (volatile uint8_t *)(uintptr_t)io->address;
+    volatile uint8_t *registers = (volatile uint8_t *)(uintptr_t)io_apic;
     *(volatile uint32_t *)(registers + IO_APIC_SELECT) = index;
     return *(volatile uint32_t *)(registers + IO_APIC_WINDOW);
 }
 
-static void mask_all_inputs(const struct acpi_io_apic *io)
+static void mask_all_inputs(uint32_t io_apic)
 {
-    uint32_t last = io_apic_read(io, IO_APIC_VERSION) >> 16 & 0xff;
+    uint32_t last = io_apic_read(io_apic, IO_APIC_VERSION) >> 16 & 0xff;
     for (uint32_t input = 0; input <= last; input++)
-        io_apic_write(io, IO_APIC_FIRST_ENTRY + 2 * input, APIC_MASKED);
+        io_apic_write(io_apic, IO_APIC_FIRST_ENTRY + 2 * input, APIC_MASKED);
 }
 
 /* SDM 3A, 11.4.2 and 11.12.1. */
@@ -133,7 +133,7 @@ void apic_init(const struct acpi_platform *platform)
         port_write_byte(PIC_2_DATA, PIC_ALL_MASKED);
     }
     for (uint32_t i = 0; i < platform->io_apic_count; i++)
-        mask_all_inputs(&platform->io_apics[i]);
+        mask_all_inputs(platform->io_apics[i]);
 }
 
 void apic_enable(void)

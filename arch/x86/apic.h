@@ -11,7 +11,6 @@
 
 /* Interrupt vectors; those below 32 are exceptions. The higher four bits are the priority. */
 enum interrupt_vector {
-    VECTOR_ISA_FIRST = 0x30, /* and the 15 behind it */
     VECTOR_TIMER = 0x40,
     VECTOR_WAKE = 0x50, /* from another processor: there is work */
     VECTOR_SPURIOUS = 0xff,

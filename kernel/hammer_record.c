@@ -163,8 +163,7 @@ void hammer_take_stock(void)
 
 void hammer_stop(const struct hammer_trouble *trouble)
 {
-    together_interrupt_after(0); /* a handler that found something, too, would wait for ever */
-    panic_one_at_a_time();       /* more than one may find something */
+    panic_one_at_a_time(); /* more than one may find something */
     together_stop_others();
     hammer_take_stock();
     say(trouble);

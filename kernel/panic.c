@@ -27,6 +27,7 @@ void panic_one_at_a_time(void)
 {
     static uint32_t first; /* the processor's number + 1; 0: none */
     uint32_t expected = 0, own = together_index() + 1;
+    together_keep_out();
     if (__atomic_compare_exchange_n(&first, &expected, own, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_SEQ_CST))
         return;

@@ -11,7 +11,8 @@ __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *format, .
 
 /*
  * For who is about to explain what went wrong: the first processor that asks goes on; others
- * wait here, until its explanation stops the machine.
+ * wait here, until its explanation stops the machine. Nothing interrupts either from here on: a
+ * handler would go on using what is broken, or find the same, and wait for its own processor.
  */
 void panic_one_at_a_time(void);
 

@@ -34,6 +34,9 @@ void together_interrupt_after(uint32_t ticks);
 /* Lets interrupts in, on this processor. */
 void together_let_in(void);
 
+/* Keeps them out. */
+void together_keep_out(void);
+
 /* Stops all others where they are, for good. */
 void together_stop_others(void);
 

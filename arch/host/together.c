@@ -69,6 +69,10 @@ void together_let_in(void)
 {
 }
 
+void together_keep_out(void)
+{
+}
+
 void together_stop_others(void)
 {
     /* they end with the process */

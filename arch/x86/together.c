@@ -67,6 +67,11 @@ void together_let_in(void)
     interrupts_let_in();
 }
 
+void together_keep_out(void)
+{
+    interrupts_keep_out();
+}
+
 void together_stop_others(void)
 {
     interrupts_keep_out();

@@ -308,11 +308,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         _forget_output()
         return 0
     except OSError as error:
-        if error.errno not in _DISK_IS_FULL:
+        if error.errno in _DISK_IS_FULL:
+            print(f"heaplab: error: {error.filename or 'standard output, or a file'}: cannot be"
+                  f" written: {error.strerror}", file=sys.stderr)
+            _forget_output()
+        elif error.filename:
+            print(f"heaplab: error: {error.filename}: {error.strerror}", file=sys.stderr)
+        else:
             raise
-        print(f"heaplab: error: {error.filename or 'standard output, or a file'}: cannot be"
-              f" written: {error.strerror}", file=sys.stderr)
-        _forget_output()
         return 1
 
 

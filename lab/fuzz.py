@@ -19,7 +19,7 @@ from typing import Callable, Optional, Sequence
 
 from lab import ROOT, process
 from lab.errors import InputError, Interrupted, LabError
-from lab.results import made_directory
+from lab.results import check_writable, made_directory
 
 CORPORA = tuple(ROOT / "tests" / "fuzz" / name for name in ("seeds", "regressions"))
 """Inputs to start from, and inputs that once went wrong: a directory for each kind of fuzzer."""
@@ -93,15 +93,19 @@ def _command(fuzzer: Fuzzer, operations: int, seed: int) -> list[str]:
             "-artifact_prefix=./", f"-seed_inputs={','.join(map(str, inputs))}"]
 
 
+def _inputs(results: Path) -> set[tuple[Path, int]]:
+    """What fuzzers left there of inputs that went wrong, and when they did."""
+    return {(path, path.stat().st_mtime_ns) for path in results.iterdir()
+            if path.name.startswith(("crash-", "timeout-", "oom-", "leak-"))}
+
+
 def _what_went_wrong(fuzzer: Fuzzer, answer: _Answer, outcome: process.Outcome,
-                     results: Path) -> tuple[str, ...]:
+                     results: Path, earlier: set[tuple[Path, int]]) -> tuple[str, ...]:
     """The story of the calls, the sanitizer's words, and where the input is."""
     log = (results / _LOG).read_text("utf-8", "replace").splitlines()
     said = [line.strip() for line in log if any(word in line for word in _TELLING)]
-    inputs = sorted((path for path in results.iterdir()
-                     if path.name.startswith(("crash-", "timeout-", "oom-", "leak-"))),
-                    key=lambda path: path.stat().st_mtime)
-    again = [f"to see it again: FUZZ_TELL=1 {fuzzer.program} {inputs[-1]}"] if inputs else []
+    again = [f"to see it again: FUZZ_TELL=1 {fuzzer.program} {path}"
+             for path, _ in sorted(_inputs(results) - earlier)]
     return (*answer.story, *said, *([outcome.stopped] if outcome.stopped else []),
             f"the whole log: {results / _LOG}", *again)
 
@@ -110,6 +114,8 @@ async def fuzz(fuzzer: Fuzzer, operations: int, seed: int, results: Path,
                on_progress: Callable[[float], None] = lambda fraction: None) -> Finding:
     """Run one fuzzer; what it leaves behind, inputs and a log, goes to `results`."""
     made_directory(results)
+    check_writable([results / _LOG])
+    earlier = _inputs(results)
     clock = process.Clock(None, _STALL_SECONDS)
 
     def progress(fraction: float) -> None:
@@ -123,7 +129,7 @@ async def fuzz(fuzzer: Fuzzer, operations: int, seed: int, results: Path,
     if answer.done and not outcome.status:
         return Finding(fuzzer, f"{answer.done}, nothing wrong, {time.monotonic() - started:.0f} s")
     return Finding(fuzzer, f"wrong, with seed {seed}:",
-                   _what_went_wrong(fuzzer, answer, outcome, results))
+                   _what_went_wrong(fuzzer, answer, outcome, results, earlier))
 
 
 def chosen(names: Sequence[str], strategies: Sequence[str]) -> list[str]:

@@ -27,9 +27,10 @@ def number_above_zero(text: str) -> float:
 
 
 def share(text: str) -> Fraction:
-    if not 0 <= float(text) < 1e9:
+    value = float(text)
+    if not (value == 0 or 1e-9 <= value < 1e9):
         raise ValueError
-    return Fraction(text)
+    return Fraction(text) if value else Fraction(0)  # 1e-999999999 has as many digits
 
 
 def samples(text: str) -> int:

@@ -7,9 +7,9 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Callable, Collection, Iterable, Mapping, Optional, Sequence
+from typing import Any, Callable, Collection, Iterable, Mapping, Optional, Sequence
 
 from lab import ROOT, results
 from lab.errors import InputError
@@ -90,6 +90,18 @@ def _hash_of_tests(of_front_door: bool) -> str:
     return _hash(sorted({*chosen, *(ROOT / "kernel").glob("*_tests.c")}))
 
 
+def _checked(verdicts: Any) -> dict[str, dict[str, str]]:
+    """What a file of verdicts holds; ValueError if it is none."""
+    needed = {field.name for field in fields(Verdict) if field.name != "message"}
+    if not isinstance(verdicts, dict):
+        raise ValueError("no object")
+    for place, known in verdicts.items():
+        if not isinstance(known, dict) or not needed <= set(known) <= needed | {"message", "tests"} \
+                or not all(isinstance(value, str) for value in known.values()):
+            raise ValueError(f"wrong at {place!r}")
+    return verdicts
+
+
 class Ledger:
     """Verdicts kept in a file, each as long as the file that it is about stays the same.
 
@@ -105,7 +117,7 @@ class Ledger:
         self._verdicts: dict[str, dict[str, str]] = {}
         if path and path.exists():
             try:
-                self._verdicts = json.loads(path.read_text("utf-8"))
+                self._verdicts = _checked(json.loads(path.read_text("utf-8")))
             except ValueError as error:
                 raise InputError(f"{path} is no list of verdicts: {error}; remove it") from error
         self._new = 0

@@ -208,6 +208,10 @@ class BadInput(unittest.TestCase):
                          "heaplab: error: --pictures: not with --samples 0: two of them, holes and"
                          " portraits, show what was sampled over time\n")
 
+    def test_a_tolerance_of_a_million_digits_is_refused_at_once(self) -> None:
+        self.assertIn("argument --tolerance: invalid share value: '1e-300'",
+                      self.refusal("--tolerance", "1e-300"))
+
     def test_a_tolerance_goes_with_a_baseline(self) -> None:
         self.assertEqual(self.refusal("--tolerance", "0.1"),
                          "heaplab: error: --tolerance goes with --baseline\n")

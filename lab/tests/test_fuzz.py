@@ -127,6 +127,18 @@ class Runs(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("wrong, with seed 5", said)
 
+    def test_only_inputs_of_this_run_are_named(self) -> None:
+        (self.results / "tlsf").mkdir(parents=True)
+        (self.results / "tlsf" / "crash-of-before").touch()
+        _, said = self.run_one(FINDS_A_BUG)
+        self.assertIn("/crash-0123", said)
+        self.assertNotIn("crash-of-before", said)
+
+    def test_a_log_that_cannot_be_written_is_told(self) -> None:
+        (self.results / "tlsf" / "log.txt").mkdir(parents=True)
+        with self.assertRaisesRegex(InputError, "log.txt: cannot be written: it is a directory"):
+            self.run_one(FINDS_A_BUG)
+
     def test_what_was_found_is_told_when_the_rest_is_interrupted(self) -> None:
         def interrupted(work: Coroutine[Any, Any, None]) -> NoReturn:
             asyncio.run(work)

@@ -6,6 +6,7 @@ called, and a PATH in which apt-get, sudo, id and dpkg are stand-ins that write 
 Those of Output call the lab itself.
 """
 
+import errno
 import itertools
 import os
 import re
@@ -16,10 +17,11 @@ import sys
 import unittest
 from pathlib import Path
 from typing import Optional
+from unittest import mock
 
 from lab import ROOT
 from lab.__main__ import COMMANDS
-from lab.tests.support import script, temporary_directory
+from lab.tests.support import said, script, temporary_directory
 
 HEAPLAB = ROOT / "heaplab"
 _NEEDS = re.compile(r"(needs\(\) \{\n    cat <<'END'\n)(.*?)(END\n\})", re.DOTALL)
@@ -370,6 +372,11 @@ class Output(unittest.TestCase):
             status, err = self.end(f'"$@" {output}', "record", "nothing")
             self.assertEqual((status, err.count("\n")), (2, 1))
             self.assertIn("invalid choice: 'nothing'", err)
+
+    def test_a_file_that_nobody_expected_trouble_with_is_one_line_and_status_1(self) -> None:
+        wrong = PermissionError(errno.EACCES, "Permission denied", "/a/file")
+        with mock.patch.dict(COMMANDS, new=mock.Mock(side_effect=wrong)):
+            self.assertEqual(said("new"), (1, "", "heaplab: error: /a/file: Permission denied\n"))
 
     def test_a_reader_that_leaves_is_no_error(self) -> None:
         self.assertEqual(self.end('"$@" | true; exit "${PIPESTATUS[0]}"', "record", "--help"),

@@ -188,9 +188,13 @@ class Ledgers(unittest.TestCase):
 
     def test_a_file_that_is_no_list_of_verdicts_is_named(self) -> None:
         self.path.parent.mkdir()
-        self.path.write_text("{")
-        with self.assertRaisesRegex(InputError, "mutants.json is no list of verdicts"):
-            Ledger(self.path)
+        for text in ("{", "[1]", '{"x": 1}', '{"x": {"key": "x"}}', '{"x": {"key": "", "file": "",'
+                     ' "kind": "", "outcome": "", "more": ""}}', '{"x": {"key": "", "file": "",'
+                     ' "kind": "", "outcome": 1}}'):
+            self.path.write_text(text)
+            with self.subTest(text), \
+                    self.assertRaisesRegex(InputError, "mutants.json is no list of verdicts"):
+                Ledger(self.path)
 
 
 class Survivors(unittest.TestCase):

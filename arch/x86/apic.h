@@ -55,4 +55,10 @@ void apic_interrupt_others(void);
  */
 void apic_timer_after(uint32_t ticks);
 
+/*
+ * Returns: how many ticks that clock makes in so many microseconds, as it has just made them; 1
+ * at least. On a PC it has the speed of a bus (SDM 3A, 11.5.4), which is not told.
+ */
+uint32_t apic_timer_ticks(uint32_t microseconds);
+
 #endif

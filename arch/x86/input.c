@@ -14,9 +14,9 @@
 #include "screen.h"
 #include "serial.h"
 
-enum { REST_TICKS = 1000000, WAIT_STEP_MICROSECONDS = 10000 };
+enum { REST_MICROSECONDS = 1000, WAIT_STEP_MICROSECONDS = 10000 };
 
-static bool can_rest;
+static uint32_t rest_ticks; /* 0: no timer would end the rest */
 
 static void rest_is_over(struct exception_frame *frame)
 {
@@ -27,17 +27,18 @@ void input_init(const struct boot_info *info)
 {
     uint32_t running;
     keyboard_init();
-    can_rest = processors_start(info, 1, &running) == NULL;
+    if (processors_start(info, 1, &running) == NULL)
+        rest_ticks = apic_timer_ticks(REST_MICROSECONDS);
     interrupt_set_handler(VECTOR_TIMER, rest_is_over);
 }
 
 static void rest(void)
 {
-    if (!can_rest) {
+    if (rest_ticks == 0) {
         __asm__ volatile("pause");
         return;
     }
-    apic_timer_after(REST_TICKS);
+    apic_timer_after(rest_ticks);
     __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
     apic_timer_after(0);
 }

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from lab import cachegrind
 from lab.answer import draw
@@ -38,18 +38,19 @@ def _cached(strategy: str, heap_kib: int) -> Experiment:
                  heap_kib=heap_kib)
 
 
-def _timed(strategy: str, scale: Scale) -> Experiment:
-    return churn(PROCESSOR, strategy, scale, PERCENT)
+def _machines(scale: Scale) -> tuple[str, ...]:
+    """Where instructions are counted, and where cycles are."""
+    return (KERNEL, PROCESSOR) if scale.timed else (KERNEL,)
 
 
-def _counted(strategy: str, scale: Scale) -> Experiment:
-    return churn(KERNEL, strategy, scale, PERCENT)
+def _churned(machine: str, strategy: str, scale: Scale) -> Experiment:
+    return churn(machine, strategy, scale, PERCENT)
 
 
 def experiments(scale: Scale) -> list[Experiment]:
-    made = [_scan(KERNEL), _scan(PROCESSOR)]
+    made = [_scan(machine) for machine in _machines(scale)]
     for strategy in HEAPS:
-        made += [_counted(strategy, scale), _timed(strategy, scale)]
+        made += [_churned(machine, strategy, scale) for machine in _machines(scale)]
         if scale.cachegrind:
             made += [_cached(strategy, heap_kib) for heap_kib in _sizes_kib(scale)]
     return made
@@ -62,12 +63,13 @@ def _misses(records: Records, strategy: str, heap_kib: int) -> dict[str, float]:
 
 
 def tell(records: Records, scale: Scale) -> Telling:
-    counted, timed = records[_scan(KERNEL)], records[_scan(PROCESSOR)]
+    scans = [records[_scan(machine)] for machine in _machines(scale)]
+    counted = scans[0]
     blocks = counted["blocks"]
     lines = {"byte": blocks // cachegrind.LINE_BYTES,
              "bit": blocks // BITS // cachegrind.LINE_BYTES}
-    ratios = [(strategy, _ratio(records, scale, strategy, KERNEL, _counted),
-               _ratio(records, scale, strategy, PROCESSOR, _timed)) for strategy in HEAPS[1:]]
+    ratios = [(strategy, [_ratio(records, scale, strategy, machine)
+                          for machine in _machines(scale)]) for strategy in HEAPS[1:]]
     return Telling(
         finding=f"{counted['byte'] / counted['bit']:.0f} times the instructions of a map of bits;"
         f" {lines['byte']} cache lines instead of {lines['bit']}",
@@ -75,15 +77,17 @@ def tell(records: Records, scale: Scale) -> Telling:
         words={
             "blocks": blocks, "lines": lines, "line_bytes": cachegrind.LINE_BYTES,
             "map_bytes": {"byte": blocks, "bit": blocks // BITS}, "names": MAP_NAMES,
-            "scans": [(name, counted[name], timed[name] / timed["bit"]) for name in MAPS],
-            "ratios": ratios, "kinder": all(1 < time < count for _, count, time in ratios),
+            "scans": [(name, counted[name], [timed[name] / timed["bit"] for timed in scans[1:]])
+                      for name in MAPS],
+            "ratios": ratios, "timed": scale.timed,
+            "kinder": scale.timed and all(1 < time < count for _, (count, time) in ratios),
             "overflows": _overflows(records, scale), "cachegrind": scale.cachegrind,
             "level_1_kib": cachegrind.LEVEL_1_BYTES // 1024,
             "misses": [(strategy, heap_kib, _misses(records, strategy, heap_kib))
                        for heap_kib in _sizes_kib(scale) for strategy in HEAPS]
             if scale.cachegrind else [],
         },
-        figures={"scan": _figure(counted, timed)})
+        figures={"scan": _figure(scans)})
 
 
 def _overflows(records: Records, scale: Scale) -> bool:
@@ -94,19 +98,20 @@ def _overflows(records: Records, scale: Scale) -> bool:
     return misses[-1] > 10 * misses[0]
 
 
-def _ratio(records: Records, scale: Scale, strategy: str, machine: str, experiment: Any) -> float:
+def _ratio(records: Records, scale: Scale, strategy: str, machine: str) -> float:
     """How many times the other heap's median kmalloc the naive one costs."""
-    naive, other = (records[experiment(name, scale)]["malloc"]["p50"]
+    naive, other = (records[_churned(machine, name, scale)]["malloc"]["p50"]
                     for name in (NAIVE, strategy))
     return float(naive / other)
 
 
-def _figure(counted: Mapping[str, Any], timed: Mapping[str, Any]) -> str:
+def _figure(scans: Sequence[Mapping[str, Any]]) -> str:
+    """Of what was counted, and behind it what was timed, if anything was."""
     with draw.sheet(1, 2.2) as sheet:
         (axes,) = sheet.panels
-        for offset, (raw, label, colour) in enumerate((
-                (counted, "instructions, counted", draw.BLUE),
-                (timed, "cycles of the processor this was run on", draw.ORANGE))):
+        for offset, (raw, label, colour) in enumerate(zip(scans, (
+                "instructions, counted", "cycles of the processor this was run on"),
+                (draw.BLUE, draw.ORANGE))):
             values = [raw[name] / raw["bit"] for name in MAPS]
             rows = [place + 0.4 * (offset - 0.5) for place in range(len(MAPS))]
             axes.barh(rows, values, 0.36, color=colour, label=label)

@@ -22,6 +22,8 @@ class Scale:
     quick: bool = False
     cachegrind: bool = True
     """Whether valgrind can be called."""
+    timed: bool = True
+    """Whether a processor runs the programs itself: the times of an emulator say nothing."""
 
     @property
     def operations(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Optional
 from rich.console import Console
 from rich.table import Table
 
-from lab import cachegrind, evidence
+from lab import cachegrind, evidence, process
 from lab.answer import pages
 from lab.answer.chapter import Scale
 from lab.page import produce, summary_table
@@ -25,7 +25,7 @@ def measure(scale: Scale, workers: int, console: Console) -> dict[str, Any]:
 def run(page: Path, json_path: Optional[Path], quick: bool, workers: int) -> int:
     """Run everything, print the summary, write page, pictures and records."""
     return produce(page, json_path, lambda console: measure(
-        Scale(quick, not cachegrind.obstacle()), workers, console),
+        Scale(quick, not cachegrind.obstacle(), not process.emulates_32_bit()), workers, console),
         pages.files, summary)
 
 

@@ -12,7 +12,7 @@ from lab.answer import command as answer, fit, pages, worst_case
 from lab.answer.chapter import Scale
 from lab.errors import RunError
 from lab.evidence import Records
-from lab.experiment import CACHEGRIND, KERNEL, REPEATABLE, Experiment
+from lab.experiment import CACHEGRIND, KERNEL, PROCESSOR, REPEATABLE, Experiment
 from lab.tests import committed
 
 
@@ -45,7 +45,8 @@ class Committed(committed.Page):
     pages = pages
 
     def test_it_is_the_whole_and_not_the_quick_one(self) -> None:
-        self.assertEqual(self.document["settings"], {"quick": False, "cachegrind": True})
+        self.assertEqual(self.document["settings"], {"quick": False, "cachegrind": True,
+                                                     "timed": True})
 
     def test_each_chapter_has_all_its_parts(self) -> None:
         text = self.page.read_text("utf-8")
@@ -95,6 +96,18 @@ class Words(unittest.TestCase):
                                if record["machine"] != CACHEGRIND]
         (chapter,) = (one for one in pages.chapters(document) if one.slug == "byte-map")
         self.assertIn("valgrind could not be called", chapter.body)
+
+    def test_times_of_an_emulator_are_left_out(self) -> None:
+        document = json.loads((ROOT / "docs" / "answer" / "results.json").read_text("utf-8"))
+        document["settings"]["timed"] = False
+        document["records"] = [record for record in document["records"]
+                               if record["machine"] != PROCESSOR]
+        (chapter,) = (one for one in pages.chapters(document) if one.slug == "byte-map")
+        self.assertIn("Not timed: ", chapter.body)
+        self.assertIn("| map | instructions |\n|---|--:|\n| a byte a block, one by one | ",
+                      chapter.body)
+        self.assertIn("| against | by instructions counted |\n|---|--:|\n| tlsf | ", chapter.body)
+        self.assertNotIn("cycles", chapter.telling.figures["scan"])
 
 
 class Fit(unittest.TestCase):

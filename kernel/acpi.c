@@ -104,7 +104,7 @@ static const struct acpi_table *find_in(const struct acpi_table *list, uint32_t 
     return NULL;
 }
 
-/* Returns: what find_in() does of the list that is to lie there; NULL if it does not, or is damaged. */
+/* Returns: what find_in() does of the list that is to lie there; NULL if no whole one does. */
 static const struct acpi_table *find_by(uint64_t list_physical, const char *list_signature,
                                         uint32_t entry_bytes, const char *signature)
 {

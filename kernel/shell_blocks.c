@@ -217,7 +217,7 @@ static uint32_t free_one(struct shell *shell, uint32_t number)
     return is_freed;
 }
 
-/* Fisher and Yates: what has not been freed yet stands at the front. Blocks change their numbers. */
+/* Fisher and Yates: what has not been freed yet stands at the front; blocks change numbers. */
 static uint32_t free_at_random(struct shell *shell)
 {
     uint32_t freed = 0;

@@ -96,8 +96,8 @@ def _checked(verdicts: Any) -> dict[str, dict[str, str]]:
     if not isinstance(verdicts, dict):
         raise ValueError("no object")
     for place, known in verdicts.items():
-        if not isinstance(known, dict) or not needed <= set(known) <= needed | {"message", "tests"} \
-                or not all(isinstance(value, str) for value in known.values()):
+        if not (isinstance(known, dict) and needed <= set(known) <= needed | {"message", "tests"}
+                and all(isinstance(value, str) for value in known.values())):
             raise ValueError(f"wrong at {place!r}")
     return verdicts
 

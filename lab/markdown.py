@@ -47,18 +47,18 @@ def figures(document: Document, titles: Optional[Sequence[str]] = None) -> str:
     return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in legend)])
 
 
-def check(path: Path) -> None:
-    """Raise InputError if `path` is a document without a place for the figures."""
+def check(path: Path) -> Optional[str]:
+    """The text of `path`, None if it is new; InputError if it has no place for the figures."""
     text = results.text_in(path)
     if text is not None and not _PLACE.search(text):
         raise InputError(f"{path}: has no place for the figures: '<!-- figures -->' on a line,"
                          " '<!-- end of figures -->' on a later one")
+    return text
 
 
 def text_for(path: Path, document: Document) -> str:
     """The text of `path` with the figures in their places; just the figures if it is new."""
-    check(path)
-    text = results.text_in(path)
+    text = check(path)
     if text is None:
         text = "<!-- figures -->\n<!-- end of figures -->\n"
 

@@ -17,6 +17,7 @@ from rich.table import Table
 from lab.errors import InputError
 from lab.race import debug, drawing, explore, hold, real, throughput, timer
 from lab.race.boots import Boot, Record, Runs, carried_out
+from lab.words import plural
 
 WIDTH = 100
 
@@ -98,7 +99,7 @@ def _race(request: Request, console: Console) -> int:
     steps = {name: _steps_boot(request, name) for name in request.strategies}
     records = carried_out([*timers.values(), *steps.values()], console, request.workers)
     for name in request.strategies:
-        print(f"{name}, {_processors(steps[name].processors)}, locking {request.locking}")
+        print(f"{name}, {plural(steps[name].processors, 'processor')}, locking {request.locking}")
         if name in timers:
             print(f"\nTimer interrupts that allocate, every {request.interval or timer.INTERVAL:,}"
                   f" instructions in the mean, seed {request.seed}:")
@@ -113,23 +114,15 @@ def _origin(record: Record) -> str:
         (part,) = record["explored"]
         return (f"An interrupt before any one instruction of a processor's calls:"
                 f" {part['failing']:,} of {part['schedules']:,} places go wrong. The first:")
-    drawn = (f"A schedule of {_switches(record['drawn_switches'])}, drawn with seed"
+    drawn = (f"A schedule of {plural(record['drawn_switches'], 'switch', 'es')}, drawn with seed"
              f" {record['seed']} and an interval of {record['interval']} instructions, goes wrong.")
     count = record["schedule"].count(":")
     if count < record["shortened_switches"]:
         none = ", and none of fewer" if record["stride"] == 1 else ""
-        return f"{drawn} So does one of {_switches(count)}{none}:"
+        return f"{drawn} So does one of {plural(count, 'switch', 'es')}{none}:"
     if count < record["drawn_switches"]:
         return f"{drawn} Of these, {count} will do:"
     return drawn[:-1] + ":"
-
-
-def _processors(number: int) -> str:
-    return f"{number} processor{'' if number == 1 else 's'}"
-
-
-def _switches(number: int) -> str:
-    return f"{number} switch{'' if number == 1 else 'es'}"
 
 
 def _fewest(request: Request, strategy: str, record: Optional[Record]) -> list[str]:
@@ -211,9 +204,9 @@ def _hold(request: Request, operations: int, console: Console) -> int:
     found = {key: record for key, boot in asked.items() if (record := records[boot]) is not None}
     _print(_table(hold.TITLES, [hold.row(*key, record) for key, record in found.items()],
                   (0, 1, 8)),
-           [f"{operations:,} calls of {_processors(request.processors)}, and those of interrupts,"
-            f" seed {request.seed}. waits: how often somebody found the lock taken. held: the"
-            " longest that it was held. kept out: the longest that interrupts were kept out,"
+           [f"{operations:,} calls of {plural(request.processors, 'processor')}, and those of"
+            f" interrupts, seed {request.seed}. waits: how often somebody found the lock taken."
+            " held: the longest that it was held. kept out: the longest that interrupts were kept out,"
             " waiting included; both in instructions. Processors take turns, and what the others do"
             " in between counts, too: what a call itself takes is told with --processors 1."])
     wrong = {key: record for key, record in found.items() if record["trouble"] is not None}

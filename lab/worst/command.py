@@ -188,8 +188,7 @@ def run(request: Request) -> int:
             " they go when there is a new one, their traces stay")
     with tempfile.TemporaryDirectory(prefix="heaplab-") as scratch:
         searches = Searches(request, builds, Path(scratch), console)
-        say(f"{searches.plan.total} search{'es' * (searches.plan.total != 1)} on"
-            f" {plural(request.workers, 'core')}")
+        say(f"{plural(searches.plan.total, 'search', 'es')} on {plural(request.workers, 'core')}")
         try:
             with Board(console, request.workers) as board:
                 process.wait_for(carry_out(searches.plan, request.workers, searches.perform,

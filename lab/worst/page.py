@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
+from typing import Optional, Sequence
 
 from rich import box
 from rich.table import Table
@@ -129,18 +129,18 @@ def figures(records: Sequence[Record]) -> str:
     return "\n\n".join(_markdown(kind, records) for kind in KINDS)
 
 
-def check(path: Path) -> None:
-    """Raise InputError if `path` is a document without a place for the tables."""
+def check(path: Path) -> Optional[str]:
+    """The text of `path`, None if it is new; InputError if it has no place for the tables."""
     text = results.text_in(path)
     if text is not None and not _PLACE.search(text):
         raise InputError(f"{path}: has no place for the tables: '{BEGIN}' on a line, '{END}'"
                          " on a later one")
+    return text
 
 
 def text_for(path: Path, records: Sequence[Record]) -> str:
     """The text of `path` with the tables in their place; just the tables if it is new."""
-    check(path)
-    text = results.text_in(path)
+    text = check(path)
     if text is None:
         text = f"{BEGIN}\n{END}\n"
     return _PLACE.sub(lambda _: f"{BEGIN}\n{figures(records)}\n{END}", text)
